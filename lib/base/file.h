@@ -1,0 +1,61 @@
+/* Files that appear whole or not at all, complete reads and writes, and locks.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_BASE_FILE_H
+#define PL_BASE_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+
+/* Reads until size bytes came or the input ended (*got < size); retries short reads and EINTR. */
+enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, size_t size,
+                            size_t *got) PL_MUST_CHECK;
+enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
+    PL_MUST_CHECK;
+
+/* An input: "-" or NULL is standard input.  A regular file is mapped, anything else is not. */
+struct pl_file {
+    int fd;
+    char *name;          /* for messages: the path, or "standard input" */
+    bool regular;        /* size and map are valid */
+    uint64_t size;       /* of a regular file */
+    const uint8_t *map;  /* the whole regular file, read-only, from offset 0; NULL when empty */
+    uint64_t start;      /* where reading starts: a regular file on stdin may be part read */
+};
+
+/* map = false leaves a regular file unmapped (to be read with read(2)). */
+enum pl_status pl_file_open(struct pl_context *context, struct pl_file *file, const char *path,
+                            bool map) PL_MUST_CHECK;
+void pl_file_close(struct pl_file *file);
+
+/* The whole of a small file (at most limit bytes), NUL behind; PL_BAD_DATA when it is longer. */
+enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t limit,
+                            char **bytes, size_t *size) PL_MUST_CHECK;
+
+/* An unlinked temporary file in $PLUMBLINE_TMPDIR, $TMPDIR or /tmp, read-write. */
+enum pl_status pl_file_temporary(struct pl_context *context, int *fd) PL_MUST_CHECK;
+
+/* An output: "-" or NULL is standard output.  A path that is absent or a regular file is written
+ * to a temporary file beside it (O_EXCL) that commit syncs and renames over the path; a symbolic
+ * link is followed first; FIFOs and devices are written directly.  The temporary's name is listed
+ * where pl_output_cleanup, which is async-signal-safe, finds it. */
+struct pl_output {
+    int fd;
+    char *path;      /* NULL for standard output */
+    char *temporary; /* NULL when written directly */
+};
+
+enum pl_status pl_output_open(struct pl_context *context, struct pl_output *output,
+                              const char *path) PL_MUST_CHECK;
+enum pl_status pl_output_commit(struct pl_context *context, struct pl_output *output)
+    PL_MUST_CHECK;
+void pl_output_abort(struct pl_output *output); /* harmless after commit */
+void pl_output_cleanup(void);                   /* unlinks all open temporaries */
+
+/* Takes an advisory lock for the life of the process (the file is made when absent and stays);
+ * PL_LOCKED at once when another process holds it. */
+enum pl_status pl_lock_take(struct pl_context *context, const char *path) PL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,28 @@
+/* Numbers to text and back, the same in every locale.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_BASE_NUMBER_H
+#define PL_BASE_NUMBER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Each parses the whole of text[0..size) (no NUL needed, no blanks around) and returns whether it
+ * was a number in range.  Doubles are correctly rounded and take nan, inf and -inf in any case. */
+bool pl_parse_double(const char *text, size_t size, double *out);
+bool pl_parse_int64(const char *text, size_t size, int64_t *out);
+bool pl_parse_uint64(const char *text, size_t size, uint64_t *out);
+
+/* A byte count such as 512, 64K, 1.5G, 2GiB (powers of 1024). */
+bool pl_parse_bytes(const char *text, size_t size, uint64_t *out);
+
+#define PL_NUMBER_SIZE 32
+
+/* Writes the shortest text that reads back as the same value and returns its length. */
+size_t pl_format_double(char out[PL_NUMBER_SIZE], double value);
+size_t pl_format_float(char out[PL_NUMBER_SIZE], float value);
+
+/* "1.5 GiB", for people. */
+size_t pl_format_bytes(char out[PL_NUMBER_SIZE], uint64_t bytes);
+
+#endif

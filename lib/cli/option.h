@@ -1,0 +1,80 @@
+/* The declarative option table: one table per tool gives parsing, checks, help, the man page's
+ * OPTIONS, completion and configuration keys.
+ * SPDX-License-Identifier: MIT
+ *
+ * A tool declares `struct command` and a table of rows made by the macros below, each bound to a
+ * field by offset.  Parsing fills the struct: first defaults, then configuration files, then the
+ * command line, then operands.  Nothing after parsing touches argv. */
+#ifndef PL_CLI_OPTION_H
+#define PL_CLI_OPTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/context.h"
+
+enum pl_option_type {
+    PL_OPTION_END = 0,
+    PL_OPTION_FLAG,   /* bool; "--no-NAME" is accepted where the default is "yes" */
+    PL_OPTION_INT,    /* int64_t */
+    PL_OPTION_REAL,   /* double */
+    PL_OPTION_BYTES,  /* uint64_t: 64M, 1.5G */
+    PL_OPTION_TEXT,   /* const char *, NULL when not given and without default */
+    PL_OPTION_CHOICE, /* int: index into choices */
+    PL_OPTION_LIST    /* struct pl_list: the option may be repeated; each value is kept whole */
+};
+
+struct pl_list {
+    const char **items;
+    size_t count;
+};
+
+struct pl_option {
+    enum pl_option_type type;
+    const char *name;    /* long name without dashes; also the configuration key */
+    char letter;         /* 0: none */
+    size_t offset;       /* of the field in the command struct */
+    size_t given_offset; /* of a bool set when the user gave a value; SIZE_MAX: none */
+    const char *initial; /* default, as it would be typed; NULL: none */
+    double low, high;    /* allowed range of INT and REAL, both included */
+    const char *choices; /* CHOICE: the words, separated by '|' */
+    const char *value;   /* what the help calls the value: "ROWS", "FILE" */
+    const char *help;    /* one sentence, no capital, no full stop */
+    const char *example; /* a sample value; may be NULL */
+};
+
+/* The field's type is checked at compile time: &((s *)0)->f must point to what the row stores. */
+#define PL_FIELD(struct_type, field, field_type)                                                   \
+    (offsetof(struct_type, field) +                                                                \
+     0 * sizeof(_Generic(((struct_type *)0)->field, field_type: (char)0)))
+
+#define PL_FLAG(s, f, name, letter, initial, help)                                                 \
+    {PL_OPTION_FLAG, name, letter, PL_FIELD(s, f, bool), SIZE_MAX, initial, 0, 0, NULL, NULL, help, NULL}
+#define PL_INT(s, f, name, letter, initial, low, high, value, help, example)                       \
+    {PL_OPTION_INT, name, letter, PL_FIELD(s, f, int64_t), SIZE_MAX, initial, low, high, NULL, value, help, example}
+#define PL_REAL(s, f, name, letter, initial, low, high, value, help, example)                      \
+    {PL_OPTION_REAL, name, letter, PL_FIELD(s, f, double), SIZE_MAX, initial, low, high, NULL, value, help, example}
+#define PL_BYTES(s, f, name, letter, initial, help, example)                                       \
+    {PL_OPTION_BYTES, name, letter, PL_FIELD(s, f, uint64_t), SIZE_MAX, initial, 0, 0, NULL, "SIZE", help, example}
+#define PL_TEXT(s, f, name, letter, initial, value, help, example)                                 \
+    {PL_OPTION_TEXT, name, letter, PL_FIELD(s, f, const char *), SIZE_MAX, initial, 0, 0, NULL, value, help, example}
+#define PL_CHOICE(s, f, name, letter, initial, choices, value, help)                               \
+    {PL_OPTION_CHOICE, name, letter, PL_FIELD(s, f, int), SIZE_MAX, initial, 0, 0, choices, value, help, NULL}
+#define PL_LIST(s, f, name, letter, value, help, example)                                          \
+    {PL_OPTION_LIST, name, letter, PL_FIELD(s, f, struct pl_list), SIZE_MAX, NULL, 0, 0, NULL, value, help, example}
+#define PL_OPTIONS_END {PL_OPTION_END, NULL, 0, 0, 0, NULL, 0, 0, NULL, NULL, NULL, NULL}
+
+/* Sets one option from text into the struct at command.  PL_USAGE with the reason: "--lookback
+ * '4x': not an integer", "--ridge -1: must be at least 0". */
+enum pl_status pl_option_set(struct pl_context *context, const struct pl_option *option,
+                             void *command, const char *text) PL_MUST_CHECK;
+
+/* The row named so, or NULL; name may be followed by '=' or the end. */
+const struct pl_option *pl_option_find(const struct pl_option *table, const char *name);
+
+/* Fills every field with its default. */
+enum pl_status pl_option_defaults(struct pl_context *context, const struct pl_option *table,
+                                  void *command) PL_MUST_CHECK;
+
+#endif

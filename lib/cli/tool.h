@@ -1,0 +1,82 @@
+/* What every tool does the same way: start-up, options, errors, signals, the end.
+ * SPDX-License-Identifier: MIT
+ *
+ * A tool is a static struct pl_tool and `int main(int argc, char **argv) { return
+ * pl_tool_main(&tool, argc, argv); }`.  pl_tool_main opens descriptors 0-2 when closed, restores
+ * SIGPIPE, catches SIGINT and SIGTERM (temporaries are removed, exit 128+N), reads configuration
+ * and options, answers --help, --version and --print-config, takes --lock, calls run, prints the
+ * one error line, checks that standard output took everything, and returns the exit code. */
+#ifndef PL_CLI_TOOL_H
+#define PL_CLI_TOOL_H
+
+#include "base/context.h"
+#include "base/progress.h"
+#include "cli/option.h"
+
+/* The options that all tools share; pl_tool_main fills it. */
+struct pl_common {
+    const char *output; /* -o FILE; NULL or "-": standard output */
+    bool quiet;         /* -q */
+    bool verbose;       /* -v */
+    int64_t threads;    /* -j N; 0: $PLUMBLINE_THREADS, else one per core */
+    int64_t seed;       /* --seed N */
+    bool history;       /* --no-history clears it */
+    bool explain;       /* --explain */
+    uint64_t memory;    /* --memory SIZE; 0: no bound */
+};
+
+struct pl_example {
+    const char *command; /* a shell line that works in the project's top folder */
+    const char *what;    /* what it does, a short sentence */
+};
+
+struct pl_run;
+
+struct pl_tool {
+    const char *name;     /* "ts-info" */
+    const char *summary;  /* one line, no capital, no full stop: also the man page's Nd */
+    const char *operands; /* "[FILE ...]", "MODEL [DATA]" */
+    int least, most;      /* number of operands; most < 0: any */
+    const struct pl_option *options; /* the tool's own, ended by PL_OPTIONS_END */
+    const char *const *unused;         /* NULL, or names of common options without effect here, NULL-
+                                        terminated: they are refused, not ignored */
+    size_t command_size;             /* of the struct the options fill */
+    const struct pl_example *examples; /* ended by a NULL command */
+    const char *see_also;              /* "ts-export(1), tensor-stream(5)" */
+    enum pl_status (*run)(struct pl_run *run, void *command);
+};
+
+/* What run gets beside its own struct. */
+struct pl_run {
+    struct pl_context context;
+    const struct pl_tool *tool;
+    struct pl_common common;
+    const char **operands; /* NULL-terminated */
+    int operand_count;
+    int argc;              /* the arguments as given, for the history */
+    char **argv;
+    bool stdout_terminal, stderr_terminal, stdin_terminal;
+    struct pl_progress progress; /* quiet is set from -q; show it with pl_run_progress */
+};
+
+int pl_tool_main(const struct pl_tool *tool, int argc, char **argv);
+
+/* The operand at index, or "-" when there are fewer. */
+const char *pl_run_operand(const struct pl_run *run, int index);
+
+/* Prints a progress line on standard error if one is due. */
+void pl_run_progress(struct pl_run *run);
+
+/* A line for people on standard error, "TOOL: text", unless --quiet. */
+void pl_run_note(struct pl_run *run, const char *format, ...) PL_PRINTF(2, 3);
+
+/* PL_USAGE "refusing to write binary data to a terminal; pipe it into ..." when output would go
+ * to one. */
+enum pl_status pl_run_binary_output(struct pl_run *run) PL_MUST_CHECK;
+
+/* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
+ * their checkpoint, then return. */
+bool pl_run_stopped(void);
+void pl_run_hold_signals(bool hold);
+
+#endif

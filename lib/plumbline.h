@@ -1,0 +1,35 @@
+/* plumbline: the library's public face.
+ * SPDX-License-Identifier: MIT
+ *
+ * One header a noun, grouped by layer, lowest first; a layer uses only those above it here. */
+#ifndef PLUMBLINE_H
+#define PLUMBLINE_H
+
+#define PL_VERSION "0.1.0"
+
+#include "base/buffer.h"
+#include "base/context.h"
+#include "base/crc32.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/memory.h"
+#include "base/meta.h"
+#include "base/number.h"
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "base/rng.h"
+#include "base/text.h"
+#include "cli/option.h"
+#include "cli/tool.h"
+#include "tensor/blas.h"
+#include "tensor/dtype.h"
+#include "tensor/tensor.h"
+#include "linalg/symmetric.h"
+#include "stream/bundle.h"
+#include "stream/header.h"
+#include "stream/history.h"
+#include "stream/reader.h"
+#include "stream/writer.h"
+#include "formats/input.h"
+
+#endif

@@ -1,0 +1,40 @@
+/* Provenance: the list of steps that made a stream.
+ * SPDX-License-Identifier: MIT
+ *
+ * One entry a step: tool, version, args, seed, inputs.  Histories of the inputs come first, each
+ * entry once.  An input that an earlier entry made carries `from`, that entry's number.  No time,
+ * no host: equal runs give equal bytes. */
+#ifndef PL_STREAM_HISTORY_H
+#define PL_STREAM_HISTORY_H
+
+#include "base/meta.h"
+#include "stream/writer.h"
+
+struct pl_history {
+    struct pl_meta meta; /* a list */
+    struct pl_meta_node *step, *inputs;
+    struct pl_buffer scratch;
+};
+
+/* Starts the entry of this run.  argv is copied without the options that cannot change a result
+ * (-j -o -q -v --memory --lock --resume). */
+enum pl_status pl_history_start(struct pl_context *context, struct pl_history *history,
+                                const char *tool, const char *version, int argc, char **argv,
+                                int64_t seed) PL_MUST_CHECK;
+
+/* Adds an input: a stream with its end sum and its own history (NULL: it had none), or another
+ * file with the CRC-32 of its bytes. */
+enum pl_status pl_history_input(struct pl_context *context, struct pl_history *history,
+                                const char *name, uint32_t sum, const struct pl_meta_node *before)
+    PL_MUST_CHECK;
+
+/* Writes `meta: history`; call last before pl_writer_end. */
+enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
+                                struct pl_writer *writer) PL_MUST_CHECK;
+
+/* The pipeline as a sh script that writes to standard output. */
+enum pl_status pl_history_script(struct pl_context *context, const struct pl_meta_node *history,
+                                 struct pl_buffer *out) PL_MUST_CHECK;
+void pl_history_release(struct pl_history *history);
+
+#endif

@@ -1,0 +1,89 @@
+/* Reading a tensor stream record by record.
+ * SPDX-License-Identifier: MIT
+ *
+ *     struct pl_reader *reader = pl_reader_open(context, "-", 0);
+ *     const struct pl_record *record;
+ *     while ((status = pl_reader_next(context, reader, &record)) == PL_OK && record) {
+ *         if (record->header.kind == PL_RECORD_TENSOR && wanted(record->header.name))
+ *             status = pl_reader_tensor(context, reader, &tensor);
+ *     }
+ *     pl_reader_close(reader);
+ *
+ * The reader checks everything the format promises: header and payload CRCs, chunk order, totals,
+ * unique names, the end record's counts and sum.  A payload that nobody asks for is still verified
+ * when the stream is a pipe; in a mapped file it is hopped over (its stored CRC still enters the
+ * end sum) unless PL_READER_VERIFY is set.  Memory: one payload at most, and only if asked for. */
+#ifndef PL_STREAM_READER_H
+#define PL_STREAM_READER_H
+
+#include "base/file.h"
+#include "base/meta.h"
+#include "stream/header.h"
+
+enum {
+    PL_READER_VERIFY = 1, /* check the payload of every record, asked for or not */
+    PL_READER_NO_MMAP = 2 /* read(2) even from a regular file */
+};
+
+struct pl_record {
+    struct pl_header header;
+    uint64_t index;     /* of the record in its segment, from 0 */
+    uint64_t segment;   /* from 0 */
+    uint64_t offset;    /* of the header in the input, bytes */
+    const char *text;   /* the header as stored, header_size bytes */
+    size_t header_size;
+    /* For a chunk: the open tensor's dtype, rank and dims are copied into header, dims[0] = rows. */
+};
+
+struct pl_reader; /* opaque */
+
+/* Opens a path ("-" or NULL: standard input).  NULL on failure.  The descriptor or memory forms
+ * take ownership of nothing but close what they opened. */
+struct pl_reader *pl_reader_open(struct pl_context *context, const char *path, int flags)
+    PL_MUST_CHECK;
+/* Takes over the descriptor; `before` are bytes already read from it (copied). */
+struct pl_reader *pl_reader_open_fd(struct pl_context *context, int fd, const char *name,
+                                    const void *before, size_t before_size, int flags)
+    PL_MUST_CHECK;
+struct pl_reader *pl_reader_open_memory(struct pl_context *context, const void *bytes, size_t size,
+                                        const char *name, int flags) PL_MUST_CHECK;
+void pl_reader_close(struct pl_reader *reader); /* NULL is harmless */
+
+const char *pl_reader_name(const struct pl_reader *reader);
+bool pl_reader_is_mapped(const struct pl_reader *reader);
+
+/* The next record, end records included; *record = NULL at the legal end of the input.  What the
+ * caller did not take of the previous record's payload is skipped.  An error record makes this
+ * PL_INCOMPLETE ("upstream lin-train failed: ...") after *record was set to it; the record can
+ * still be copied.  An input without end record is PL_INCOMPLETE ("stream ended without an end
+ * record"). */
+enum pl_status pl_reader_next(struct pl_context *context, struct pl_reader *reader,
+                              const struct pl_record **record) PL_MUST_CHECK;
+
+/* The current record's stored payload as a whole, verified; valid until pl_reader_next (for a
+ * mapped file: until close). */
+enum pl_status pl_reader_payload(struct pl_context *context, struct pl_reader *reader,
+                                 const void **bytes, size_t *size) PL_MUST_CHECK;
+
+/* The current solid tensor or chunk, decoded and verified.  A raw one in a mapped file is a view
+ * into the file; otherwise it owns its data. */
+enum pl_status pl_reader_tensor(struct pl_context *context, struct pl_reader *reader,
+                                struct pl_tensor *tensor) PL_MUST_CHECK;
+
+/* The current meta record, parsed. */
+enum pl_status pl_reader_meta(struct pl_context *context, struct pl_reader *reader,
+                              struct pl_meta *meta) PL_MUST_CHECK;
+
+/* The stored payload piece by piece (at most 1 MiB each, *size = 0 when it is over and was
+ * verified): for copying and for statistics in constant memory. */
+enum pl_status pl_reader_piece(struct pl_context *context, struct pl_reader *reader,
+                               const void **bytes, size_t *size) PL_MUST_CHECK;
+
+/* The same decoded: pieces of whole elements of a solid tensor or chunk. */
+enum pl_status pl_reader_elements(struct pl_context *context, struct pl_reader *reader,
+                                  const void **elements, int64_t *count) PL_MUST_CHECK;
+
+/* After an end record: its sum, for the history of what is made from this input. */
+uint32_t pl_reader_sum(const struct pl_reader *reader);
+
+#endif

@@ -1,0 +1,71 @@
+/* Writing a tensor stream in one pass.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_STREAM_WRITER_H
+#define PL_STREAM_WRITER_H
+
+#include "base/file.h"
+#include "base/meta.h"
+#include "stream/header.h"
+#include "stream/reader.h"
+
+struct pl_writer; /* opaque */
+
+/* Writes to a path through pl_output ("-" or NULL: standard output, in large blocks, the pipe
+ * widened to 1 MiB).  NULL on failure. */
+struct pl_writer *pl_writer_open(struct pl_context *context, const char *path) PL_MUST_CHECK;
+struct pl_writer *pl_writer_open_fd(struct pl_context *context, int fd, const char *name)
+    PL_MUST_CHECK;
+
+/* After the last end record: flushes, syncs and renames.  The writer is freed either way. */
+enum pl_status pl_writer_commit(struct pl_context *context, struct pl_writer *writer)
+    PL_MUST_CHECK;
+/* Removes an unfinished file.  On a pipe an error record with the context's message closes the
+ * segment first (when a payload is half written the stream just stops). NULL is harmless. */
+void pl_writer_abort(struct pl_context *context, struct pl_writer *writer, const char *tool);
+
+/* A whole solid tensor.  A compressed one of more than 1 MiB is written as chunks deflated in
+ * parallel, as the format rules. */
+enum pl_status pl_writer_tensor(struct pl_context *context, struct pl_writer *writer,
+                                const char *name, const struct pl_tensor *tensor,
+                                enum pl_codec codec) PL_MUST_CHECK;
+
+/* A raw solid tensor whose elements come in pieces: begin, write until all bytes came, end. */
+enum pl_status pl_writer_begin(struct pl_context *context, struct pl_writer *writer,
+                               const char *name, enum pl_dtype dtype, int rank,
+                               const int64_t *dims) PL_MUST_CHECK;
+enum pl_status pl_writer_bytes(struct pl_context *context, struct pl_writer *writer,
+                               const void *bytes, size_t size) PL_MUST_CHECK;
+enum pl_status pl_writer_finish(struct pl_context *context, struct pl_writer *writer)
+    PL_MUST_CHECK;
+
+/* A chunked tensor: dims[0] is -1 or the known total.  Chunks of several may interleave. */
+enum pl_status pl_writer_open_chunked(struct pl_context *context, struct pl_writer *writer,
+                                      const char *name, enum pl_dtype dtype, int rank,
+                                      const int64_t *dims) PL_MUST_CHECK;
+enum pl_status pl_writer_chunk(struct pl_context *context, struct pl_writer *writer,
+                               const char *name, const void *rows, int64_t count,
+                               enum pl_codec codec) PL_MUST_CHECK;
+enum pl_status pl_writer_close_chunked(struct pl_context *context, struct pl_writer *writer,
+                                       const char *name) PL_MUST_CHECK;
+
+enum pl_status pl_writer_meta(struct pl_context *context, struct pl_writer *writer,
+                              const char *name, const struct pl_meta_node *document)
+    PL_MUST_CHECK;
+
+/* Convenience: `meta: stream` with its kind. */
+enum pl_status pl_writer_kind(struct pl_context *context, struct pl_writer *writer,
+                              const char *kind) PL_MUST_CHECK;
+
+/* The reader's current record as stored, its CRC verified and reused, in constant memory.
+ * rename: NULL, or the new name (the header is written again, the payload not touched). */
+enum pl_status pl_writer_copy(struct pl_context *context, struct pl_writer *writer,
+                              struct pl_reader *reader, const char *rename) PL_MUST_CHECK;
+
+/* Pushes out what is buffered (live streams). */
+enum pl_status pl_writer_flush(struct pl_context *context, struct pl_writer *writer)
+    PL_MUST_CHECK;
+
+/* The end record; another segment may follow. */
+enum pl_status pl_writer_end(struct pl_context *context, struct pl_writer *writer) PL_MUST_CHECK;
+
+#endif
