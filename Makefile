@@ -18,7 +18,7 @@ UNIT_BIN := $(UNIT:%=$(B)/unit/%)
 all: $(B)/libplumbline.a $(TOOL_BIN)
 
 $(B)/libplumbline.a: $(LIB_OBJ)
-	@rm -f $@
+	@mkdir -p $(@D); rm -f $@
 	$(AR) rcs $@ $^
 
 $(B)/%.o: %.c
