@@ -31,5 +31,9 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 #include "formats/input.h"
+#include "models/gram.h"
+#include "models/linear.h"
+#include "models/linear_adam.h"
+#include "models/registry.h"
 
 #endif

@@ -1,0 +1,33 @@
+/* The table of models: the one place that lists them.
+ * SPDX-License-Identifier: MIT
+ *
+ * `lin-train --list-models` prints it and plumbline-models(7) is made from it. */
+#ifndef PL_MODELS_REGISTRY_H
+#define PL_MODELS_REGISTRY_H
+
+#include "cli/option.h"
+#include "models/linear.h"
+
+enum pl_model_family {
+    PL_FAMILY_LINEAR,  /* trained by linear.h or linear_adam.h; variant: enum pl_linear_kind */
+    PL_FAMILY_BASELINE /* nothing to train; variant: enum pl_baseline */
+};
+
+enum pl_baseline { PL_REPEAT, PL_SEASONAL_NAIVE };
+
+struct pl_model_type {
+    const char *name;
+    const char *summary; /* one line, no capital, no full stop */
+    enum pl_model_family family;
+    int variant;
+    const struct pl_option *options; /* of its configuration: names, ranges, defaults, help */
+    const char *source;              /* where it is described */
+};
+
+/* Ended by a NULL name. */
+extern const struct pl_model_type pl_models[];
+
+/* NULL when there is none. */
+const struct pl_model_type *pl_model_find(const char *name);
+
+#endif
