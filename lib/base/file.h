@@ -15,13 +15,14 @@ enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, siz
 enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
     PL_MUST_CHECK;
 
-/* An input: "-" or NULL is standard input.  A regular file is mapped, anything else is not. */
+/* An input: "-" or NULL is standard input.  A regular file is mapped, anything else is not; so is
+ * none that cannot be mapped or is empty (files in /proc say that they are): read those. */
 struct pl_file {
     int fd;
     char *name;          /* for messages: the path, or "standard input" */
     bool regular;        /* size and map are valid */
     uint64_t size;       /* of a regular file */
-    const uint8_t *map;  /* the whole regular file, read-only, from offset 0; NULL when empty */
+    const uint8_t *map;  /* the whole regular file, read-only, from offset 0 */
     uint64_t start;      /* where reading starts: a regular file on stdin may be part read */
 };
 

@@ -1,0 +1,191 @@
+/* Checked allocation, checked sizes, and arenas.
+ * SPDX-License-Identifier: MIT */
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    LINE = 64,              /* bytes of a cache line: the alignment of anything large */
+    SMALL = 4096,           /* below this many bytes malloc's alignment will do */
+    BLOCK_LEAST = 4096,     /* an arena's first block */
+    BLOCK_DOUBLED = 1 << 20 /* blocks double up to this size */
+};
+
+bool pl_mul_size(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+bool pl_add_size(size_t a, size_t b, size_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+bool pl_mul_int64(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_mul_overflow(a, b, out);
+}
+
+bool pl_add_int64(int64_t a, int64_t b, int64_t *out)
+{
+    return !__builtin_add_overflow(a, b, out);
+}
+
+/* count * size, at least 1; records the failure when there can be no such block. */
+static bool block_bytes(struct pl_context *context, size_t count, size_t size, size_t *bytes)
+{
+    if (!pl_mul_size(count, size, bytes) || *bytes > (size_t)PTRDIFF_MAX - 2 * LINE) {
+        pl_fail(context, PL_SYSTEM, "out of memory: %zu items of %zu bytes", count, size);
+        return false;
+    }
+    *bytes = *bytes ? *bytes : 1;
+    return true;
+}
+
+static void *out_of_memory(struct pl_context *context, size_t bytes)
+{
+    pl_fail(context, PL_SYSTEM, "out of memory: %zu bytes", bytes);
+    return NULL;
+}
+
+void *pl_new(struct pl_context *context, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!block_bytes(context, count, size, &bytes)) {
+        return NULL;
+    }
+    void *block;
+    if (bytes < SMALL) {
+        block = calloc(1, bytes);
+    } else if (posix_memalign(&block, LINE, bytes) == 0) {
+        memset(block, 0, bytes);
+    } else {
+        block = NULL;
+    }
+    return block ? block : out_of_memory(context, bytes);
+}
+
+void *pl_resize(struct pl_context *context, void *block, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!block_bytes(context, count, size, &bytes)) {
+        return NULL;
+    }
+    void *resized = realloc(block, bytes);
+    return resized ? resized : out_of_memory(context, bytes);
+}
+
+char *pl_copy_bytes(struct pl_context *context, const void *bytes, size_t size)
+{
+    size_t with_nul;
+    if (!pl_add_size(size, 1, &with_nul)) {
+        return out_of_memory(context, size);
+    }
+    char *copy = pl_resize(context, NULL, with_nul, 1);
+    if (copy) {
+        if (size) {
+            memcpy(copy, bytes, size);
+        }
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
+char *pl_copy_text(struct pl_context *context, const char *text)
+{
+    return pl_copy_bytes(context, text, strlen(text));
+}
+
+/* A block is its own first cache line, then size bytes of which used are taken. */
+struct pl_arena_block {
+    struct pl_arena_block *next;
+    size_t size, used;
+};
+
+/* The place for bytes in the block, or NULL when it does not fit. */
+static void *take(struct pl_arena_block *block, size_t bytes)
+{
+    size_t alignment = bytes >= LINE ? LINE : 16;
+    size_t start = (block->used + alignment - 1) & ~(alignment - 1);
+    if (start > block->size || bytes > block->size - start) {
+        return NULL;
+    }
+    block->used = start + bytes;
+    return (char *)block + LINE + start;
+}
+
+/* Makes the next block that has room the current one.  Blocks kept by a reset are used again
+ * first; the one taken moves up behind the current block, so that those passed over stay in play.
+ * Equal steps hence find every block where they left it, without a search. */
+static bool next_block(struct pl_context *context, struct pl_arena *arena, size_t bytes)
+{
+    struct pl_arena_block **link = arena->current ? &arena->current->next : &arena->first;
+    struct pl_arena_block **found = link;
+    while (*found && (*found)->size < bytes) {
+        found = &(*found)->next;
+    }
+    struct pl_arena_block *block = *found;
+    if (block) {
+        *found = block->next;
+    } else {
+        size_t size = arena->current ? arena->current->size * 2 : BLOCK_LEAST;
+        size = size > BLOCK_DOUBLED ? BLOCK_DOUBLED : size;
+        size = (size > bytes ? size : bytes) + LINE - 1;
+        size = size / LINE * LINE;
+        if (posix_memalign((void **)&block, LINE, LINE + size) != 0) {
+            out_of_memory(context, LINE + size);
+            return false;
+        }
+        block->size = size;
+    }
+    block->used = 0;
+    block->next = *link;
+    *link = block;
+    arena->current = block;
+    return true;
+}
+
+void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+    if (!block_bytes(context, count, size, &bytes)) {
+        return NULL;
+    }
+    void *place = arena->current ? take(arena->current, bytes) : NULL;
+    if (!place) {
+        if (!next_block(context, arena, bytes)) {
+            return NULL;
+        }
+        place = take(arena->current, bytes);
+    }
+    return memset(place, 0, bytes);
+}
+
+char *pl_arena_text(struct pl_context *context, struct pl_arena *arena, const char *text,
+                    size_t size)
+{
+    size_t with_nul;
+    if (!pl_add_size(size, 1, &with_nul)) {
+        return out_of_memory(context, size);
+    }
+    char *copy = pl_arena_new(context, arena, with_nul, 1);
+    if (copy && size) {
+        memcpy(copy, text, size);
+    }
+    return copy;
+}
+
+void pl_arena_reset(struct pl_arena *arena)
+{
+    arena->current = NULL;
+}
+
+void pl_arena_release(struct pl_arena *arena)
+{
+    for (struct pl_arena_block *block = arena->first, *next; block; block = next) {
+        next = block->next;
+        free(block);
+    }
+    *arena = (struct pl_arena){0};
+}
