@@ -17,6 +17,13 @@ enum pl_status pl_cholesky(struct pl_context *context, double *a, int64_t n) PL_
 enum pl_status pl_cholesky_solve(struct pl_context *context, const double *factor, int64_t n,
                                  double *b, int64_t m) PL_MUST_CHECK;
 
+/* The two halves of pl_cholesky_solve, for Schur complements: with A = L L', forward solves
+ * L X = B and backward solves L' X = B, rows as above. */
+enum pl_status pl_cholesky_forward(struct pl_context *context, const double *factor, int64_t n,
+                                   double *b, int64_t m) PL_MUST_CHECK;
+enum pl_status pl_cholesky_backward(struct pl_context *context, const double *factor, int64_t n,
+                                    double *b, int64_t m) PL_MUST_CHECK;
+
 /* Eigenvalues ascending in values[n]; a[n,n] is overwritten by the eigenvectors, one per ROW
  * (dsyevd). */
 enum pl_status pl_eigen_symmetric(struct pl_context *context, double *a, int64_t n,

@@ -1,0 +1,128 @@
+/* Symmetric positive definite systems and symmetric eigenproblems, over LAPACK.
+ * SPDX-License-Identifier: MIT
+ *
+ * LAPACK stores columns one after another, we store rows.  A symmetric matrix is its own
+ * transpose, so no copy is needed: what LAPACK calls the lower triangle of A is the upper triangle
+ * of our rows, and its factor L with A = L L' is our upper triangle read as rows.  A block of
+ * right-hand sides stored one per row is, to LAPACK, a matrix with one per column, which is what it
+ * wants.  All of Fortran's arguments are pointers, and the lengths of the letters follow. */
+#include "linalg/symmetric.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "tensor/blas.h"
+
+typedef void potrf_fn(const char *triangle, const int *n, double *a, const int *lda, int *info,
+                      size_t);
+typedef void trsm_fn(const char *side, const char *triangle, const char *transpose,
+                     const char *diagonal, const int *m, const int *n, const double *alpha,
+                     const double *a, const int *lda, double *b, const int *ldb, size_t, size_t,
+                     size_t, size_t);
+typedef void syevd_fn(const char *job, const char *triangle, const int *n, double *a,
+                      const int *lda, double *values, double *work, const int *work_size,
+                      int *iwork, const int *iwork_size, int *info, size_t, size_t);
+
+/* A routine, the library opened, and the sizes known to fit Fortran's integers. */
+static enum pl_status routine(struct pl_context *context, const char *name, int64_t n, int64_t m,
+                              void *function)
+{
+    enum pl_status status = pl_blas_open(context);
+
+    if (status != PL_OK)
+        return status;
+    if (n > INT_MAX || m > INT_MAX)
+        return pl_fail(context, PL_USAGE, "a matrix of order %lld is too large for LAPACK",
+                       (long long)(n > m ? n : m));
+    *(void **)function = pl_blas_symbol(name);
+    if (!*(void **)function)
+        return pl_fail(context, PL_SYSTEM,
+                       "the OpenBLAS found has no LAPACK routine '%s' (on Debian: apt install "
+                       "libopenblas0-pthread)",
+                       name);
+    return PL_OK;
+}
+
+enum pl_status pl_cholesky(struct pl_context *context, double *a, int64_t n)
+{
+    potrf_fn *potrf;
+    int order = (int)n, lda = n > 1 ? (int)n : 1, info = 0;
+    enum pl_status status = routine(context, "dpotrf_", n, 0, &potrf);
+
+    if (status != PL_OK)
+        return status;
+    potrf("L", &order, a, &lda, &info, 1);
+    /* A pivot that is not a number passes dpotrf's test for > 0 in some releases. */
+    if (info == 0 && n > 0 && !isfinite(a[n * n - 1]))
+        info = (int)n;
+    if (info != 0)
+        return pl_fail(context, PL_NUMERIC,
+                       "matrix of order %lld is not positive definite (pivot %d)", (long long)n,
+                       info);
+    return PL_OK;
+}
+
+static enum pl_status triangular(struct pl_context *context, const char *transpose,
+                                 const double *factor, int64_t n, double *b, int64_t m)
+{
+    trsm_fn *trsm;
+    const double one = 1;
+    int order = (int)n, columns = (int)m, lda = n > 1 ? (int)n : 1;
+    enum pl_status status = routine(context, "dtrsm_", n, m, &trsm);
+
+    if (status == PL_OK)
+        trsm("L", "L", transpose, "N", &order, &columns, &one, factor, &lda, b, &lda, 1, 1, 1, 1);
+    return status;
+}
+
+enum pl_status pl_cholesky_forward(struct pl_context *context, const double *factor, int64_t n,
+                                   double *b, int64_t m)
+{
+    return triangular(context, "N", factor, n, b, m);
+}
+
+enum pl_status pl_cholesky_backward(struct pl_context *context, const double *factor, int64_t n,
+                                    double *b, int64_t m)
+{
+    return triangular(context, "T", factor, n, b, m);
+}
+
+enum pl_status pl_cholesky_solve(struct pl_context *context, const double *factor, int64_t n,
+                                 double *b, int64_t m)
+{
+    enum pl_status status = pl_cholesky_forward(context, factor, n, b, m);
+
+    return status == PL_OK ? pl_cholesky_backward(context, factor, n, b, m) : status;
+}
+
+enum pl_status pl_eigen_symmetric(struct pl_context *context, double *a, int64_t n, double *values)
+{
+    syevd_fn *syevd;
+    double best = 0, *work = NULL;
+    int order = (int)n, lda = n > 1 ? (int)n : 1, query = -1, info = 0;
+    int integers = 0, size = 0, *iwork = NULL;
+    enum pl_status status = routine(context, "dsyevd_", n, 0, &syevd);
+
+    if (status != PL_OK)
+        return status;
+    syevd("V", "L", &order, a, &lda, values, &best, &query, &integers, &query, &info, 1, 1);
+    if (best > INT_MAX)
+        return pl_fail(context, PL_USAGE, "a matrix of order %lld is too large for LAPACK",
+                       (long long)n);
+    size = (int)best;
+    work = pl_new(context, (size_t)size, sizeof *work);
+    iwork = pl_new(context, (size_t)integers, sizeof *iwork);
+    if (!work || !iwork) {
+        status = context->status;
+    } else {
+        syevd("V", "L", &order, a, &lda, values, work, &size, iwork, &integers, &info, 1, 1);
+        if (info != 0)
+            status = pl_fail(context, PL_NUMERIC, "eigenvalues of a matrix of order %lld: %s",
+                             (long long)n, info > 0 ? "no convergence" : "invalid matrix");
+    }
+    free(work);
+    free(iwork);
+    return status;
+}
