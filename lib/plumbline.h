@@ -5,8 +5,6 @@
 #ifndef PLUMBLINE_H
 #define PLUMBLINE_H
 
-#define PL_VERSION "0.1.0"
-
 #include "base/buffer.h"
 #include "base/context.h"
 #include "base/crc32.h"
@@ -19,6 +17,7 @@
 #include "base/progress.h"
 #include "base/rng.h"
 #include "base/text.h"
+#include "base/version.h"
 #include "cli/option.h"
 #include "cli/tool.h"
 #include "tensor/blas.h"

@@ -3,9 +3,10 @@
  *
  * A tool is a static struct pl_tool and `int main(int argc, char **argv) { return
  * pl_tool_main(&tool, argc, argv); }`.  pl_tool_main opens descriptors 0-2 when closed, restores
- * SIGPIPE, catches SIGINT and SIGTERM (temporaries are removed, exit 128+N), reads configuration
- * and options, answers --help, --version and --print-config, takes --lock, calls run, prints the
- * one error line, checks that standard output took everything, and returns the exit code. */
+ * SIGPIPE, catches SIGHUP, SIGINT and SIGTERM (temporaries are removed, exit 128+N), reads
+ * configuration and options, answers --help, --version and --print-config, takes --lock, calls run,
+ * prints the one error line, checks that standard output took everything, and returns the exit
+ * code. */
 #ifndef PL_CLI_TOOL_H
 #define PL_CLI_TOOL_H
 
@@ -38,12 +39,16 @@ struct pl_tool {
     const char *operands; /* "[FILE ...]", "MODEL [DATA]" */
     int least, most;      /* number of operands; most < 0: any */
     const struct pl_option *options; /* the tool's own, ended by PL_OPTIONS_END */
-    const char *const *unused;         /* NULL, or names of common options without effect here, NULL-
-                                        terminated: they are refused, not ignored */
-    size_t command_size;             /* of the struct the options fill */
+    const char *const *unused; /* NULL, or names of common options without effect here, ended by
+                                  NULL: they are refused, not ignored */
+    const char *const *alone;  /* NULL, or names of own flags with which the tool needs no input,
+                                  ended by NULL ("list-models") */
+    size_t command_size;       /* of the struct the options fill */
     const struct pl_example *examples; /* ended by a NULL command */
     const char *see_also;              /* "ts-export(1), tensor-stream(5)" */
     enum pl_status (*run)(struct pl_run *run, void *command);
+    /* NULL, or what --version -v adds: pl_blas_describe for tools that do algebra */
+    enum pl_status (*describe)(struct pl_context *context, char *out, int size);
 };
 
 /* What run gets beside its own struct. */
@@ -53,10 +58,11 @@ struct pl_run {
     struct pl_common common;
     const char **operands; /* NULL-terminated */
     int operand_count;
-    int argc;              /* the arguments as given, for the history */
+    int argc; /* the arguments as given, for the history */
     char **argv;
     bool stdout_terminal, stderr_terminal, stdin_terminal;
     struct pl_progress progress; /* quiet is set from -q; show it with pl_run_progress */
+    bool progress_drawn;         /* a progress line stands on the terminal */
 };
 
 int pl_tool_main(const struct pl_tool *tool, int argc, char **argv);
@@ -75,7 +81,7 @@ void pl_run_note(struct pl_run *run, const char *format, ...) PL_PRINTF(2, 3);
 enum pl_status pl_run_binary_output(struct pl_run *run) PL_MUST_CHECK;
 
 /* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
- * their checkpoint, then return. */
+ * their checkpoint, then return, and pl_tool_main ends by that signal. */
 bool pl_run_stopped(void);
 void pl_run_hold_signals(bool hold);
 

@@ -1,0 +1,193 @@
+/* Configuration files: YAML maps of option names.
+ * SPDX-License-Identifier: MIT */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/meta.h"
+#include "base/number.h"
+#include "cli/settings.h"
+
+#define CONFIG_MAX (1 << 20)
+
+static enum pl_status fail_node(struct pl_context *context, const char *path,
+                                const struct pl_meta_node *node)
+{
+    return pl_fail_at(context, "%s:%d:%d", path, node->line, node->column);
+}
+
+static enum pl_status set_scalar(struct pl_context *context, struct pl_settings *settings,
+                                 struct pl_entry *entry, const struct pl_meta_node *node)
+{
+    const char *text;
+
+    if (node->kind != PL_META_SCALAR)
+        return pl_fail(context, PL_USAGE, "%s: must be a single value", entry->option->name);
+    if (strlen(node->text) != node->text_size)
+        return pl_fail(context, PL_USAGE, "%s: holds a NUL byte", entry->option->name);
+    text = pl_arena_text(context, &settings->arena, node->text, node->text_size);
+    if (text == NULL)
+        return context->status;
+    return pl_settings_set(context, settings, entry, entry->option->name, text);
+}
+
+static enum pl_status set_key(struct pl_context *context, struct pl_settings *settings,
+                              const char *path, const struct pl_meta_node *node, bool section)
+{
+    struct pl_entry *entry = pl_settings_key(settings, node->key, strlen(node->key));
+    const struct pl_meta_node *item = node;
+    enum pl_status status = PL_OK;
+
+    if (entry == NULL) {
+        pl_fail(context, PL_USAGE, "unknown key '%s'", node->key);
+        return fail_node(context, path, node);
+    }
+    if (entry->unused && !section) /* meant for the other tools that read this file */
+        return PL_OK;
+    if (entry->unused) {
+        pl_fail(context, PL_USAGE, "%s has no effect here", node->key);
+        return fail_node(context, path, node);
+    }
+    if (node->kind != PL_META_LIST || entry->option->type != PL_OPTION_LIST) {
+        status = set_scalar(context, settings, entry, node);
+    } else {
+        for (item = node->child; status == PL_OK && item != NULL; item = item->next) {
+            status = set_scalar(context, settings, entry, item);
+            if (status != PL_OK)
+                break;
+        }
+    }
+    return status == PL_OK ? PL_OK : fail_node(context, path, item);
+}
+
+static enum pl_status set_keys(struct pl_context *context, struct pl_settings *settings,
+                               const char *path, const struct pl_meta_node *map, bool section)
+{
+    enum pl_status status = PL_OK;
+
+    settings->source++;
+    for (const struct pl_meta_node *node = map->child; status == PL_OK && node != NULL;
+         node = node->next)
+        if (node->kind != PL_META_MAP || section)
+            status = set_key(context, settings, path, node, section);
+    return status;
+}
+
+/* Sections have the names of tools; a map under an option's name is a mistake. */
+static enum pl_status check_sections(struct pl_context *context, struct pl_settings *settings,
+                                     const char *path, const struct pl_meta_node *map)
+{
+    for (const struct pl_meta_node *node = map->child; node != NULL; node = node->next) {
+        if (node->kind != PL_META_MAP)
+            continue;
+        if (pl_settings_key(settings, node->key, strlen(node->key)) != NULL)
+            pl_fail(context, PL_USAGE, "%s: must be a single value", node->key);
+        else if (strchr(node->key, '-') == NULL)
+            pl_fail(context, PL_USAGE, "unknown key '%s'", node->key);
+        else
+            continue;
+        return fail_node(context, path, node);
+    }
+    return PL_OK;
+}
+
+enum pl_status pl_config_load(struct pl_context *context, struct pl_settings *settings,
+                              const char *path)
+{
+    struct pl_meta meta = {.root = NULL};
+    const struct pl_meta_node *section;
+    char *bytes = NULL;
+    size_t size;
+    enum pl_status status = pl_file_load(context, path, CONFIG_MAX, &bytes, &size);
+
+    if (status == PL_OK)
+        status = pl_meta_parse(context, &meta, path, bytes, size);
+    if (status != PL_OK || meta.root == NULL || meta.root->kind == PL_META_NULL)
+        goto done;
+    if (meta.root->kind != PL_META_MAP) {
+        pl_fail(context, PL_USAGE, "a configuration must be a map of option names");
+        status = fail_node(context, path, meta.root);
+        goto done;
+    }
+    status = check_sections(context, settings, path, meta.root);
+    if (status == PL_OK)
+        status = set_keys(context, settings, path, meta.root, false);
+    for (section = meta.root->child; section != NULL; section = section->next)
+        if (strcmp(section->key, settings->tool->name) == 0)
+            break;
+    if (status == PL_OK && section != NULL && section->kind == PL_META_MAP)
+        status = set_keys(context, settings, path, section, true);
+done:
+    if (status == PL_BAD_DATA) /* a wrong configuration is wrong usage, not wrong data */
+        status = context->status = PL_USAGE;
+    pl_meta_release(&meta);
+    free(bytes);
+    return status;
+}
+
+static void add_entry(struct pl_context *context, struct pl_meta *meta,
+                      const struct pl_entry *entry)
+{
+    const struct pl_option *option = entry->option;
+    const void *field = (const char *)entry->fields + option->offset;
+    const struct pl_list *list = field;
+    struct pl_meta_node *node;
+    const char *word;
+
+    switch (option->type) {
+    case PL_OPTION_FLAG:
+        pl_meta_add_bool(context, meta, meta->root, option->name, *(const bool *)field);
+        break;
+    case PL_OPTION_INT:
+    case PL_OPTION_BYTES:
+        pl_meta_add_int(context, meta, meta->root, option->name, *(const int64_t *)field);
+        break;
+    case PL_OPTION_REAL:
+        pl_meta_add_real(context, meta, meta->root, option->name, *(const double *)field);
+        break;
+    case PL_OPTION_TEXT:
+        pl_meta_add_text(context, meta, meta->root, option->name, *(const char *const *)field);
+        break;
+    case PL_OPTION_CHOICE:
+        word = option->choices;
+        for (int index = *(const int *)field; index > 0; index--)
+            word += strcspn(word, "|") + 1;
+        word = pl_arena_text(context, &meta->arena, word, strcspn(word, "|"));
+        if (word != NULL)
+            pl_meta_add_text(context, meta, meta->root, option->name, word);
+        break;
+    case PL_OPTION_LIST:
+        node = pl_meta_add_list(context, meta, meta->root, option->name);
+        for (size_t i = 0; node != NULL && i < list->count; i++)
+            pl_meta_add_text(context, meta, node, NULL, list->items[i]);
+        break;
+    case PL_OPTION_END:
+        break;
+    }
+}
+
+enum pl_status pl_config_print(struct pl_context *context, const struct pl_settings *settings,
+                               FILE *out)
+{
+    struct pl_meta meta = {.root = NULL};
+    struct pl_buffer text = {NULL, 0, 0};
+    enum pl_status status;
+
+    meta.root = pl_meta_add_map(context, &meta, NULL, NULL);
+    for (size_t i = 0; meta.root != NULL && i < settings->count; i++) {
+        const struct pl_entry *entry = &settings->entries[i];
+        bool has_value = entry->source > 0 || entry->option->initial != NULL ||
+                         entry->option->type == PL_OPTION_FLAG;
+        if (entry->key && !entry->unused && has_value)
+            add_entry(context, &meta, entry);
+    }
+    if (pl_meta_ok(&meta, context))
+        status = pl_meta_write(context, meta.root, &text);
+    else
+        status = context->status;
+    if (status == PL_OK)
+        fwrite(text.data, 1, text.size, out);
+    pl_buffer_release(&text);
+    pl_meta_release(&meta);
+    return status;
+}
