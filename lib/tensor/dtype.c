@@ -22,9 +22,9 @@ static const struct {
     const char *name;
     size_t size;
 } dtypes[PL_DTYPES] = {
-    [PL_F16] = {"f16", 2}, [PL_BF16] = {"bf16", 2}, [PL_F32] = {"f32", 4}, [PL_F64] = {"f64", 8},
-    [PL_I8] = {"i8", 1},   [PL_I16] = {"i16", 2},   [PL_I32] = {"i32", 4}, [PL_I64] = {"i64", 8},
-    [PL_U8] = {"u8", 1},   [PL_U16] = {"u16", 2},   [PL_U32] = {"u32", 4}, [PL_U64] = {"u64", 8},
+    [PL_F16] = {"f16", 2},   [PL_BF16] = {"bf16", 2}, [PL_F32] = {"f32", 4}, [PL_F64] = {"f64", 8},
+    [PL_I8] = {"i8", 1},     [PL_I16] = {"i16", 2},   [PL_I32] = {"i32", 4}, [PL_I64] = {"i64", 8},
+    [PL_U8] = {"u8", 1},     [PL_U16] = {"u16", 2},   [PL_U32] = {"u32", 4}, [PL_U64] = {"u64", 8},
     [PL_BOOL] = {"bool", 1},
 };
 
@@ -166,13 +166,13 @@ struct wide {
     };
 };
 
-#define LOAD(wide_family, field, type, expression)                                                 \
-    do {                                                                                           \
-        const type *restrict from = (const type *)data;                                            \
-        wide->family = wide_family;                                                                \
-        for (int i = 0; i < count; i++)                                                            \
-            wide->field[i] = expression;                                                           \
-        return;                                                                                    \
+#define LOAD(wide_family, field, type, expression)      \
+    do {                                                \
+        const type *restrict from = (const type *)data; \
+        wide->family = wide_family;                     \
+        for (int i = 0; i < count; i++)                 \
+            wide->field[i] = expression;                \
+        return;                                         \
     } while (0)
 
 static void load(struct wide *restrict wide, const void *data, enum pl_dtype dtype, int count)
@@ -204,24 +204,25 @@ static void load(struct wide *restrict wide, const void *data, enum pl_dtype dty
         LOAD(NATURAL, natural, uint64_t, from[i]);
     case PL_BOOL:
     case PL_DTYPES:
-        LOAD(INTEGER, integer, uint8_t, from[i] != 0);
+        break;
     }
+    LOAD(INTEGER, integer, uint8_t, from[i] != 0);
 }
 
 /* Stores return how many elements fitted: all, or the index of the first that did not. */
-#define STORE(type, real_value, integer_value, natural_value)                                      \
-    do {                                                                                           \
-        type *restrict to = (type *)data;                                                          \
-        if (wide->family == REAL)                                                                  \
-            for (int i = 0; i < count; i++)                                                        \
-                to[i] = (type)real_value;                                                          \
-        else if (wide->family == INTEGER)                                                          \
-            for (int i = 0; i < count; i++)                                                        \
-                to[i] = (type)integer_value;                                                       \
-        else                                                                                       \
-            for (int i = 0; i < count; i++)                                                        \
-                to[i] = (type)natural_value;                                                       \
-        return count;                                                                              \
+#define STORE(type, real_value, integer_value, natural_value) \
+    do {                                                      \
+        type *restrict to = (type *)data;                     \
+        if (wide->family == REAL)                             \
+            for (int i = 0; i < count; i++)                   \
+                to[i] = (type)real_value;                     \
+        else if (wide->family == INTEGER)                     \
+            for (int i = 0; i < count; i++)                   \
+                to[i] = (type)integer_value;                  \
+        else                                                  \
+            for (int i = 0; i < count; i++)                   \
+                to[i] = (type)natural_value;                  \
+        return count;                                         \
     } while (0)
 
 #define REAL_AT    wide->real[i]
@@ -230,25 +231,25 @@ static void load(struct wide *restrict wide, const void *data, enum pl_dtype dty
 
 /* `above` is the least double beyond the type's range; below low - 1 lies nothing that truncation
  * brings back (low - 1 rounds to low for i64, hence the first comparison). */
-#define STORE_INTEGER(type, low, high, above)                                                      \
-    do {                                                                                           \
-        type *restrict to = (type *)data;                                                          \
-        for (int i = 0; i < count; i++) {                                                          \
-            bool fits;                                                                             \
-            if (wide->family == REAL)                                                              \
-                fits = (REAL_AT >= (double)(low) || REAL_AT > (double)(low) - 1.0) &&              \
-                       REAL_AT < above;                                                            \
-            else if (wide->family == INTEGER)                                                      \
-                fits = INTEGER_AT >= (low) && INTEGER_AT <= (high);                                \
-            else                                                                                   \
-                fits = NATURAL_AT <= (uint64_t)(high);                                             \
-            if (!fits)                                                                             \
-                return i;                                                                          \
-            to[i] = wide->family == REAL      ? (type)REAL_AT                                      \
-                    : wide->family == INTEGER ? (type)INTEGER_AT                                   \
-                                              : (type)NATURAL_AT;                                  \
-        }                                                                                          \
-        return count;                                                                              \
+#define STORE_INTEGER(type, low, high, above)                                                     \
+    do {                                                                                          \
+        type *restrict to = (type *)data;                                                         \
+        for (int i = 0; i < count; i++) {                                                         \
+            bool fits;                                                                            \
+            if (wide->family == REAL)                                                             \
+                fits =                                                                            \
+                    (REAL_AT >= (double)(low) || REAL_AT > (double)(low)-1.0) && REAL_AT < above; \
+            else if (wide->family == INTEGER)                                                     \
+                fits = INTEGER_AT >= (low) && INTEGER_AT <= (high);                               \
+            else                                                                                  \
+                fits = NATURAL_AT <= (uint64_t)(high);                                            \
+            if (!fits)                                                                            \
+                return i;                                                                         \
+            to[i] = wide->family == REAL      ? (type)REAL_AT                                     \
+                    : wide->family == INTEGER ? (type)INTEGER_AT                                  \
+                                              : (type)NATURAL_AT;                                 \
+        }                                                                                         \
+        return count;                                                                             \
     } while (0)
 
 static int store_u64(const struct wide *restrict wide, uint64_t *restrict to, int count)
@@ -340,7 +341,8 @@ static size_t small_float_text(char out[PL_NUMBER_SIZE], double value, uint16_t 
         for (int digits = 1; digits <= 5; digits++) {
             int scale = exponent - digits + 1;
             char text[PL_NUMBER_SIZE];
-            int size = snprintf(text, sizeof text, "%llde%d", llrint(value / pow(10, scale)), scale);
+            int size =
+                snprintf(text, sizeof text, "%llde%d", llrint(value / pow(10, scale)), scale);
             double decimal;
             if (pl_parse_double(text, (size_t)size, &decimal) && round(decimal) == bits)
                 return pl_format_double(out, decimal);

@@ -94,8 +94,8 @@ enum pl_status pl_tensor_convert(struct pl_context *context, const struct pl_ten
 {
     enum pl_status status = pl_tensor_init(context, to, dtype, from->rank, from->dims);
     if (status == PL_OK)
-        status = pl_convert(context, from->data, from->dtype, to->data, dtype,
-                            pl_tensor_count(from));
+        status =
+            pl_convert(context, from->data, from->dtype, to->data, dtype, pl_tensor_count(from));
     if (status)
         pl_tensor_release(to);
     return status;
@@ -115,9 +115,9 @@ enum pl_status pl_tensor_expect(struct pl_context *context, const struct pl_tens
     if (status == PL_OK)
         status = pl_shape_text(context, &found, tensor->rank, tensor->dims);
     if (status == PL_OK)
-        status = pl_fail(context, PL_BAD_DATA, "tensor '%s' is %s %s, expected %s %s", name,
-                         pl_dtype_name(tensor->dtype), found.data, pl_dtype_name(dtype),
-                         wanted.data);
+        status =
+            pl_fail(context, PL_BAD_DATA, "tensor '%s' is %s %s, expected %s %s", name,
+                    pl_dtype_name(tensor->dtype), found.data, pl_dtype_name(dtype), wanted.data);
     pl_buffer_release(&wanted);
     pl_buffer_release(&found);
     return status;
