@@ -8,13 +8,13 @@
 
 #include "tensor/tensor.h"
 
-#define PL_MAGIC "--- !plumbline1 "
-#define PL_MAGIC_SIZE 16
-#define PL_BLOCK 64
-#define PL_HEADER_MAX 4096
-#define PL_NAME_MAX 255
-#define PL_META_MAX (1 << 20)
-#define PL_OPEN_MAX 64
+#define PL_MAGIC       "--- !plumbline1 "
+#define PL_MAGIC_SIZE  16
+#define PL_BLOCK       64
+#define PL_HEADER_MAX  4096
+#define PL_NAME_MAX    255
+#define PL_META_MAX    (1 << 20)
+#define PL_OPEN_MAX    64
 #define PL_FOOTER_SIZE 16
 
 enum pl_record_kind {
@@ -37,8 +37,8 @@ struct pl_header {
     int64_t dims[PL_MAX_RANK]; /* dims[0] = -1: unknown (~) */
     bool chunked;              /* a tensor record without bytes */
     enum pl_codec codec;
-    bool payload;   /* the header has bytes, so payload and footer follow */
-    uint64_t bytes; /* stored size */
+    bool payload;                   /* the header has bytes, so payload and footer follow */
+    uint64_t bytes;                 /* stored size */
     int64_t seq, rows, chunks;      /* chunk: seq, rows; close: chunks, rows */
     int64_t status;                 /* error */
     uint64_t end_records, end_size; /* end */
@@ -55,6 +55,21 @@ enum pl_status pl_header_parse(struct pl_context *context, const char *text, siz
 /* Writes the canonical form; *size is a multiple of 64; header->crc is set. */
 enum pl_status pl_header_write(struct pl_context *context, struct pl_header *header,
                                char text[PL_HEADER_MAX], size_t *size) PL_MUST_CHECK;
+
+/* The same header for another name: keys that are not ours (x_...) stay.  text was parsed before.
+ */
+enum pl_status pl_header_rename(struct pl_context *context, const char *text, size_t size,
+                                const char *name, char renamed[PL_HEADER_MAX],
+                                size_t *renamed_size) PL_MUST_CHECK;
+
+/* PL_BAD_DATA unless the text (or what there is of it) begins as a record does; another major
+ * version is named. */
+enum pl_status pl_magic_check(struct pl_context *context, const char *text,
+                              size_t size) PL_MUST_CHECK;
+
+/* Checksums as 8 lowercase hex digits. */
+bool pl_hex_parse(const char digits[8], uint32_t *out);
+void pl_hex_write(char digits[8], uint32_t value);
 
 const char *pl_codec_name(enum pl_codec codec); /* "raw", "zlib", "shuffle-zlib" */
 
