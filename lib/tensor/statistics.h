@@ -1,0 +1,45 @@
+/* Smallest, largest, mean, deviation of any number of elements in one pass and constant memory.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_TENSOR_STATISTICS_H
+#define PL_TENSOR_STATISTICS_H
+
+#include "tensor/dtype.h"
+
+#define PL_STATISTICS_BLOCK 512
+
+/* What is known after some elements.  NaN and infinities are counted and left out of the rest. */
+struct pl_summary {
+    enum pl_dtype dtype;
+    int64_t count, nans, infinities, zeros;
+    double mean;                   /* of the finite elements; 0 when there are none */
+    double sum, sum_error;         /* compensated */
+    double square, square_error;   /* sum of squared distances from the mean, compensated */
+    unsigned char low[8], high[8]; /* the smallest and largest finite element, as stored */
+    double low_value, high_value;
+};
+
+struct pl_summary pl_summary_init(enum pl_dtype dtype);
+
+/* Takes `count` elements, `stride` elements apart, one after the other. */
+enum pl_status pl_summary_add(struct pl_context *context, struct pl_summary *summary,
+                              const void *elements, int64_t count, int64_t stride) PL_MUST_CHECK;
+
+/* Elements that were neither NaN nor infinite. */
+int64_t pl_summary_finite(const struct pl_summary *summary);
+/* Standard deviation with divisor n. */
+double pl_summary_deviation(const struct pl_summary *summary);
+
+/* The same for one long run, several times as fast: elements are gathered into blocks.  Blocks
+ * are cut by the elements' number, so the result does not depend on the pieces they come in. */
+struct pl_statistics {
+    struct pl_summary summary; /* complete after pl_statistics_finish */
+    double block[PL_STATISTICS_BLOCK];
+    int fill;
+};
+
+void pl_statistics_start(struct pl_statistics *statistics, enum pl_dtype dtype);
+enum pl_status pl_statistics_add(struct pl_context *context, struct pl_statistics *statistics,
+                                 const void *elements, int64_t count) PL_MUST_CHECK;
+void pl_statistics_finish(struct pl_statistics *statistics);
+
+#endif
