@@ -132,20 +132,31 @@ static void flush(struct pl_statistics *statistics)
 {
     struct pl_summary *summary = &statistics->summary;
     double *x = statistics->block, sums[LANES] = {0}, squares[LANES] = {0};
-    int size = statistics->fill, finite = 0, nans = 0;
-    /* What is not finite leaves the block; the lanes let the loops run as vectors. */
-    for (int i = 0; i < size; i++) {
-        nans += isnan(x[i]) != 0;
-        if (isfinite(x[i]))
-            x[finite++] = x[i];
+    int size = statistics->fill, finite = 0, nans = 0, padded;
+    for (int i = 0; i < size; i++)
+        finite += fabs(x[i]) < INFINITY;
+    if (finite < size) {
+        finite = 0;
+        for (int i = 0; i < size; i++) {
+            nans += isnan(x[i]) != 0;
+            if (isfinite(x[i]))
+                x[finite++] = x[i];
+        }
     }
-    for (int i = 0; i < finite; i++)
-        sums[i % LANES] += x[i];
+    /* Whole lanes: zeros add nothing to the sum, the mean adds nothing to the distances. */
+    for (padded = finite; padded % LANES != 0; padded++)
+        x[padded] = 0;
+    for (int i = 0; i < padded; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            sums[lane] += x[i + lane];
     for (int lane = 1; lane < LANES; lane++)
         sums[0] += sums[lane];
     double mean = finite ? sums[0] / finite : 0;
-    for (int i = 0; i < finite; i++)
-        squares[i % LANES] += (x[i] - mean) * (x[i] - mean);
+    for (int i = finite; i < padded; i++)
+        x[i] = mean;
+    for (int i = 0; i < padded; i += LANES)
+        for (int lane = 0; lane < LANES; lane++)
+            squares[lane] += (x[i + lane] - mean) * (x[i + lane] - mean);
     for (int lane = 1; lane < LANES; lane++)
         squares[0] += squares[lane];
     if (finite)
