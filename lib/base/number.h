@@ -10,6 +10,12 @@
 /* Each parses the whole of text[0..size) (no NUL needed, no blanks around) and returns whether it
  * was a number in range.  Doubles are correctly rounded and take nan, inf and -inf in any case. */
 bool pl_parse_double(const char *text, size_t size, double *out);
+
+/* Reads the decimal number at the start of text[0..size), as long as it goes, with `point` before
+ * its fraction; correctly rounded.  Returns its length; 0 when there is none or it is too large.
+ * Words (nan, inf) are not numbers here. */
+size_t pl_scan_double(const char *text, size_t size, char point, double *out);
+
 bool pl_parse_int64(const char *text, size_t size, int64_t *out);
 bool pl_parse_uint64(const char *text, size_t size, uint64_t *out);
 
