@@ -1,44 +1,157 @@
-# plumbline: tools, library, tests.  `make` needs gcc (or clang), zlib and libyaml.
-# B is the build folder; CFLAGS and LDFLAGS are yours.
+# plumbline: tools, library, tests.
+#
+#   make            build/bin/* and build/libplumbline.a (gcc or clang, zlib, libyaml)
+#   make check      all tests; make demo: from a CSV file to a forecast and its picture
+#   make install    PREFIX, DESTDIR and the usual directory variables are honoured
+#
+# B is the build folder; CC, CFLAGS and LDFLAGS are yours.
 
-B       ?= build
-CC      ?= cc
-CFLAGS  ?= -O3 -g
-WARN     = -Wall -Wextra -Wshadow -Wconversion
-PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -fopenmp -fno-math-errno -ffp-contract=off $(WARN)
+B        ?= build
+CC       ?= cc
+CFLAGS   ?= -O3 -g
+OPENMP   ?= -fopenmp
+WARN      = -Wall -Wextra -Wshadow -Wconversion
+PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(OPENMP) -fno-math-errno -ffp-contract=off $(WARN)
 PL_LDLIBS = -lyaml -lz -lm -ldl -pthread
 
-LIB_SRC  := $(wildcard lib/*/*.c)
-LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
-TOOLS    := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
+prefix     ?= /usr/local
+bindir     ?= $(prefix)/bin
+libdir     ?= $(prefix)/lib
+includedir ?= $(prefix)/include
+mandir     ?= $(prefix)/share/man
+bashdir    ?= $(prefix)/share/bash-completion/completions
+
+VERSION := $(shell sed -n 's/.*PL_VERSION "\(.*\)"/\1/p' lib/base/version.h)
+SONAME  := libplumbline.so.0
+HEADERS := plumbline.h $(shell sed -n 's/^.include "\(.*\)"/\1/p' lib/plumbline.h)
+LIB_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard lib/*/*.c))
+VECTORS_OBJ := $(patsubst %.c,$(B)/%.o,$(wildcard tests/vectors/*.c))
+FUZZ_SRC := $(wildcard tests/fuzz/*.c)
+TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TOOL_BIN := $(TOOLS:%=$(B)/bin/%)
-UNIT     := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c))
-UNIT_BIN := $(UNIT:%=$(B)/unit/%)
+UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+MAN      := $(wildcard man/man*/*)
 
 all: $(B)/libplumbline.a $(TOOL_BIN)
 
-$(B)/libplumbline.a: $(LIB_OBJ)
-	@mkdir -p $(@D); rm -f $@
-	$(AR) rcs $@ $^
+# A missing package is named before a compiler error would.
+$(B)/packages:
+	@CC='$(CC)' sh tests/packages build
+	@mkdir -p $(@D) && touch $@
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c | $(B)/packages
 	@mkdir -p $(@D)
 	$(CC) $(PL_CFLAGS) -fPIC $(CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/bin/%: $(B)/tools/%.o $(B)/libplumbline.a
-	@mkdir -p $(@D)
-	$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $< $(B)/libplumbline.a $(PL_LDLIBS) -o $@
+$(B)/libplumbline.a: $(LIB_OBJ)
+	@mkdir -p $(@D) && rm -f $@
+	$(AR) rcs $@ $^
 
+LINK = @mkdir -p $(@D) && echo link $@ && $(CC) $(OPENMP) $(CFLAGS) $(LDFLAGS) $^ $(PL_LDLIBS) -o $@
+
+$(B)/libplumbline.so: $(LIB_OBJ)
+	$(LINK) -shared -Wl,-soname,$(SONAME)
+$(B)/bin/%: $(B)/tools/%.o $(B)/libplumbline.a
+	$(LINK)
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libplumbline.a
-	@mkdir -p $(@D)
-	$(CC) -fopenmp $(CFLAGS) $(LDFLAGS) $< $(B)/libplumbline.a $(PL_LDLIBS) -o $@
+	$(LINK)
+$(B)/bench/%: $(B)/tests/bench/%.o $(B)/libplumbline.a
+	$(LINK)
+$(B)/check-vectors: $(VECTORS_OBJ) $(B)/libplumbline.a
+	$(LINK)
+$(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libplumbline.a
+	$(LINK) -fsanitize=fuzzer
+
+# ---- tests; each target also runs with B, CFLAGS and the like changed
+
+test-programs: all $(UNIT_BIN) $(if $(VECTORS_OBJ),$(B)/check-vectors)
 
 unit: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+	B=$(B) tests/run $(UNIT_BIN)
+
+check:
+	@sh tests/packages --install build test
+	@$(MAKE) --no-print-directory test-programs
+	@B=$(B) tests/run
+
+SANITIZE = -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined
+check-asan:
+	@$(MAKE) --no-print-directory B=build/asan CFLAGS='$(SANITIZE)' test-programs
+	B=build/asan CHECKER=asan tests/run
+
+check-valgrind: test-programs
+	@sh tests/packages --install valgrind
+	B=$(B) CHECKER=valgrind tests/run
+
+VECTORS ?= ../shared/vectors
+check-vectors: $(B)/check-vectors
+	$(B)/check-vectors $(VECTORS)
+
+# Each target for FUZZ_SECONDS, on a corpus that stays in build/fuzz between runs.
+FUZZ_SECONDS ?= 20
+FUZZ_CFLAGS = -O1 -g -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=undefined
+fuzz:
+	@sh tests/packages --install fuzz
+	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS='$(FUZZ_CFLAGS)' fuzz-programs
+	@for target in $(basename $(notdir $(FUZZ_SRC))); do \
+	    echo "fuzz $$target for $(FUZZ_SECONDS) s"; corpus=build/fuzz/corpus/$$target; \
+	    mkdir -p $$corpus; build/fuzz/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
+	        -timeout=20 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ $$corpus \
+	        $(wildcard tests/hostile) || exit 1; \
+	done
+fuzz-programs: $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
+
+bench: all $(patsubst tests/bench/%.c,$(B)/bench/%,$(wildcard tests/bench/*.c))
+	B=$(B) tests/bench/run
+
+lint: all
+	@sh tests/packages --install lint
+	B=$(B) tests/lint
+
+demo:
+	@sh tests/packages --install build test
+	@$(MAKE) --no-print-directory all
+	@B=$(B) sh data/demo.sh
+
+# ---- sources
+
+format:
+	clang-format -i $(wildcard lib/*.h lib/*/*.[ch] tools/*.c tests/*/*.[ch])
+
+# Writes the OPTIONS of every man page anew from the option tables.
+man-options: all
+	B=$(B) man/options $(wildcard $(TOOLS:%=man/man1/%.1))
+
+# ---- installation
+
+install: all $(B)/libplumbline.so
+	install -d $(addprefix $(DESTDIR),$(bindir) $(libdir)/pkgconfig $(bashdir) $(includedir)/plumbline)
+	install -m 755 $(TOOL_BIN) $(DESTDIR)$(bindir)
+	for tool in $(TOOLS); do \
+	    $(B)/bin/$$tool --print-options bash >$(DESTDIR)$(bashdir)/$$tool || exit 1; done
+	for page in $(MAN:man/%=%); do install -D -m 644 man/$$page $(DESTDIR)$(mandir)/$$page || exit 1; done
+	for header in $(HEADERS); do \
+	    install -D -m 644 lib/$$header $(DESTDIR)$(includedir)/plumbline/$$header || exit 1; done
+	install -m 644 $(B)/libplumbline.a $(DESTDIR)$(libdir)
+	install -m 755 $(B)/libplumbline.so $(DESTDIR)$(libdir)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libplumbline.so
+	printf '%s\n' 'Name: plumbline' 'Description: linear sequence models and tensor streams' \
+	    'Version: $(VERSION)' 'Cflags: -I$(includedir)/plumbline' 'Libs: -L$(libdir) -lplumbline' \
+	    'Libs.private: $(PL_LDLIBS) $(OPENMP)' >$(DESTDIR)$(libdir)/pkgconfig/plumbline.pc
+
+uninstall:
+	rm -f $(TOOLS:%=$(DESTDIR)$(bindir)/%) $(TOOLS:%=$(DESTDIR)$(bashdir)/%)
+	rm -f $(MAN:man/%=$(DESTDIR)$(mandir)/%)
+	rm -f $(addprefix $(DESTDIR)$(libdir)/,libplumbline.a libplumbline.so $(SONAME) pkgconfig/plumbline.pc)
+	rm -rf $(DESTDIR)$(includedir)/plumbline
 
 clean:
 	rm -rf $(B)
 
-.PHONY: all unit clean
+distclean:
+	rm -rf build $(B)
+
+.PHONY: all test-programs unit check check-asan check-valgrind check-vectors fuzz fuzz-programs \
+        bench lint demo format man-options install uninstall clean distclean
 .SECONDARY:
--include $(LIB_OBJ:.o=.d) $(TOOLS:%=$(B)/tools/%.d) $(UNIT:%=$(B)/tests/unit/%.d)
+-include $(wildcard $(B)/lib/*/*.d $(B)/tools/*.d $(B)/tests/*/*.d)
