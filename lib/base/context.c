@@ -52,6 +52,7 @@ enum pl_status pl_fail(struct pl_context *context, enum pl_status status, const 
     va_end(arguments);
     memcpy(context->message, message, strlen(message) + 1);
     context->status = status;
+    context->upstream_size = 0;
     return status;
 }
 
@@ -65,6 +66,7 @@ enum pl_status pl_fail_errno(struct pl_context *context, const char *format, ...
     va_end(arguments);
     record(context, message, reason ? reason : "unknown system error");
     context->status = PL_SYSTEM;
+    context->upstream_size = 0;
     return PL_SYSTEM;
 }
 

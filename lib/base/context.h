@@ -9,6 +9,7 @@
 #define PL_BASE_CONTEXT_H
 
 #include <stdarg.h>
+#include <stddef.h>
 
 /* What a function returns and, unchanged, what a tool exits with. */
 enum pl_status {
@@ -22,13 +23,18 @@ enum pl_status {
     PL_LOCKED = 7      /* another process holds the lock */
 };
 
-#define PL_MESSAGE_SIZE 1024
+#define PL_MESSAGE_SIZE  1024
+#define PL_UPSTREAM_SIZE 2048 /* holds any error record with a message of PL_MESSAGE_SIZE */
 
 struct pl_context {
     enum pl_status status;         /* of the last failure; PL_OK before any */
     char message[PL_MESSAGE_SIZE]; /* of the last failure, without the tool's name */
     void (*warn)(void *user, const char *message); /* NULL: warnings are dropped */
     void *user;                                    /* handed to warn */
+    /* The error record of a stream, if the last failure was that its writer told of one: whoever
+     * stops because of it hands it on unchanged (stream/writer.h). */
+    char upstream[PL_UPSTREAM_SIZE];
+    size_t upstream_size; /* 0: the failure was our own */
     int threads;                                   /* most threads to use; 0: one per core */
 };
 

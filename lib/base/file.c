@@ -39,21 +39,36 @@ static bool try_again(int fd, short events)
     return poll(&ready, 1, -1) > 0 || errno == EINTR;
 }
 
+enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, size_t size,
+                            size_t *got)
+{
+    for (;;) {
+        ssize_t count = read(fd, bytes, size < TRANSFER_MOST ? size : TRANSFER_MOST);
+        if (count >= 0) {
+            *got = (size_t)count;
+            return PL_OK;
+        }
+        if (!try_again(fd, POLLIN)) {
+            return pl_fail_errno(context, "cannot read");
+        }
+    }
+}
+
 enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, size_t size,
                             size_t *got)
 {
     *got = 0;
     while (*got < size) {
-        size_t want = size - *got < TRANSFER_MOST ? size - *got : TRANSFER_MOST;
-        ssize_t count = read(fd, (char *)bytes + *got, want);
+        size_t count;
+        enum pl_status status =
+            pl_read_some(context, fd, (char *)bytes + *got, size - *got, &count);
+        if (status) {
+            return status;
+        }
         if (count == 0) {
             break;
         }
-        if (count > 0) {
-            *got += (size_t)count;
-        } else if (!try_again(fd, POLLIN)) {
-            return pl_fail_errno(context, "cannot read");
-        }
+        *got += count;
     }
     return PL_OK;
 }
@@ -126,6 +141,18 @@ enum pl_status pl_file_open(struct pl_context *context, struct pl_file *file, co
     file->fd = standard ? STDIN_FILENO : open_again(path, O_RDONLY, 0);
     enum pl_status status = file->fd < 0 ? pl_fail_errno(context, "cannot open '%s'", path)
                                          : inspect(context, file, map);
+    if (status) {
+        pl_file_close(file);
+    }
+    return status;
+}
+
+enum pl_status pl_file_adopt(struct pl_context *context, struct pl_file *file, int fd,
+                             const char *name, bool map)
+{
+    *file = (struct pl_file){.fd = fd};
+    file->name = pl_copy_text(context, name);
+    enum pl_status status = file->name ? inspect(context, file, map) : context->status;
     if (status) {
         pl_file_close(file);
     }

@@ -12,6 +12,9 @@
 /* Reads until size bytes came or the input ended (*got < size); retries short reads and EINTR. */
 enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, size_t size,
                             size_t *got) PL_MUST_CHECK;
+/* What one read gives, as soon as there is something: *got is 0 only at the end of the input. */
+enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, size_t size,
+                            size_t *got) PL_MUST_CHECK;
 enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
     PL_MUST_CHECK;
 
@@ -29,6 +32,9 @@ struct pl_file {
 /* map = false leaves a regular file unmapped (to be read with read(2)). */
 enum pl_status pl_file_open(struct pl_context *context, struct pl_file *file, const char *path,
                             bool map) PL_MUST_CHECK;
+/* The same for a descriptor that is open already; pl_file_close closes it, here also on failure. */
+enum pl_status pl_file_adopt(struct pl_context *context, struct pl_file *file, int fd,
+                             const char *name, bool map) PL_MUST_CHECK;
 void pl_file_close(struct pl_file *file);
 
 /* The whole of a small file (at most limit bytes), NUL behind; PL_BAD_DATA when it is longer. */
