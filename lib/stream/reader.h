@@ -83,6 +83,14 @@ enum pl_status pl_reader_piece(struct pl_context *context, struct pl_reader *rea
 enum pl_status pl_reader_elements(struct pl_context *context, struct pl_reader *reader,
                                   const void **elements, int64_t *count) PL_MUST_CHECK;
 
+/* Goes to a record of a mapped input at which it was before (record->offset), so that a segment can
+ * be read in any order after it was read through once.  The next pl_reader_next returns it.  From
+ * there to the end of the segment headers and payloads are checked, but not what needs the records
+ * before: names may come again, chunks and closes of tensors that were not opened since are passed
+ * over, the end record's totals are not compared.  PL_SYSTEM when the input is not mapped. */
+enum pl_status pl_reader_seek(struct pl_context *context, struct pl_reader *reader,
+                              uint64_t offset) PL_MUST_CHECK;
+
 /* After an end record: its sum, for the history of what is made from this input. */
 uint32_t pl_reader_sum(const struct pl_reader *reader);
 

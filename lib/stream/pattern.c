@@ -4,7 +4,7 @@
  * A rule a*b*c=x*y*z is kept as the parts "a", "b", "c".  None holds a star, so each matches a
  * fixed number of characters, and taking the first place where the next part fits never misses a
  * match that a later place would allow (only the last part is tied, to the end of the name). */
-#include "stream/names.h"
+#include "stream/pattern.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Tensor names as users give them: patterns that keep or drop, and rules that rename.
  * SPDX-License-Identifier: MIT */
-#ifndef PL_STREAM_NAMES_H
-#define PL_STREAM_NAMES_H
+#ifndef PL_STREAM_PATTERN_H
+#define PL_STREAM_PATTERN_H
 
 #include "base/buffer.h"
 #include "base/text.h"
