@@ -229,3 +229,22 @@ void pl_help_keys(const struct pl_settings *settings, FILE *out)
         if (settings->entries[i].key && !settings->entries[i].unused)
             fprintf(out, "%s\n", settings->entries[i].option->name);
 }
+
+/* One line an option: name, letter, type, whether it is a configuration key, default. */
+void pl_help_table(const struct pl_settings *settings, FILE *out)
+{
+    static const char *const types[] = {
+        [PL_OPTION_FLAG] = "flag",     [PL_OPTION_INT] = "int",   [PL_OPTION_REAL] = "real",
+        [PL_OPTION_BYTES] = "size",    [PL_OPTION_TEXT] = "text", [PL_OPTION_LIST] = "list",
+        [PL_OPTION_CHOICE] = "choice",
+    };
+
+    for (size_t i = 0; i < settings->count; i++) {
+        const struct pl_entry *entry = &settings->entries[i];
+        const struct pl_option *option = entry->option;
+        if (is_shown(entry))
+            fprintf(out, "%s\t%c\t%s\t%s\t%s\n", option->name,
+                    option->letter != 0 ? option->letter : '-', types[option->type],
+                    entry->key ? "key" : "control", option->initial != NULL ? option->initial : "");
+    }
+}

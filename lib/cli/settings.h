@@ -23,7 +23,7 @@ struct pl_shared {
     struct pl_list config;
     const char *set; /* the latest KEY=VALUE, taken up at once */
     bool help, version, print_config;
-    int print_options; /* -1, or an index into mdoc|bash|keys */
+    int print_options; /* -1, or an index into its choices */
 };
 
 struct pl_entry {
@@ -97,5 +97,6 @@ void pl_help_print(const struct pl_settings *settings, FILE *out);
 void pl_help_mdoc(const struct pl_settings *settings, FILE *out);
 void pl_help_bash(const struct pl_settings *settings, FILE *out);
 void pl_help_keys(const struct pl_settings *settings, FILE *out);
+void pl_help_table(const struct pl_settings *settings, FILE *out);
 
 #endif
