@@ -25,17 +25,20 @@ struct pl_meta_node {
     size_t text_size;
     size_t count; /* list, map: number of children */
     struct pl_meta_node *child, *last, *next;
-    int line, column; /* 1-based place in the source; 0 for nodes made by hand */
+    int line, column; /* 1-based place in the source (in a map: of the key); 0 if made by hand */
 };
 
 struct pl_meta {
     struct pl_arena arena;
     struct pl_meta_node *root; /* NULL for an empty document */
     const char *name;          /* of the document, for messages */
+    bool failed;               /* a node could not be made: see pl_meta_ok */
 };
 
-/* Parses one YAML document; aliases, tags that execute and duplicate keys are PL_BAD_DATA with
- * "NAME:LINE:COLUMN: ...".  Depth is at most 64. */
+#define PL_META_DEPTH 64 /* most maps and lists inside each other */
+
+/* Parses one YAML document (UTF-8).  Anchors, aliases, tags other than !!str and duplicate keys
+ * are PL_BAD_DATA with "NAME:LINE:COLUMN: ...".  Whatever comes out, meta needs releasing. */
 enum pl_status pl_meta_parse(struct pl_context *context, struct pl_meta *meta, const char *name,
                              const char *text, size_t size) PL_MUST_CHECK;
 void pl_meta_release(struct pl_meta *meta);
@@ -44,9 +47,10 @@ void pl_meta_release(struct pl_meta *meta);
 enum pl_status pl_meta_write(struct pl_context *context, const struct pl_meta_node *node,
                              struct pl_buffer *out) PL_MUST_CHECK;
 
-/* Reading.  A path is keys joined by dots, a list element is its number: "inputs.0.name".
- * pl_meta_find returns NULL when there is none.  The typed readers leave *out alone and return
- * PL_OK when the path is absent; a value of another type is PL_BAD_DATA that names the path. */
+/* Reading.  A path is keys joined by dots, a list element is its number: "inputs.0.name";
+ * "" is the node itself.  pl_meta_find returns NULL when there is none.  The typed readers leave *out alone and return
+ * PL_OK when the path is absent or null; a value of another type is PL_BAD_DATA that names the
+ * path, and the line if there is one: "line 3: lr: not a number: 'abc'".  Text is any scalar. */
 const struct pl_meta_node *pl_meta_find(const struct pl_meta_node *node, const char *path);
 enum pl_status pl_meta_int(struct pl_context *context, const struct pl_meta_node *node,
                            const char *path, int64_t *out) PL_MUST_CHECK;
@@ -56,10 +60,12 @@ enum pl_status pl_meta_bool(struct pl_context *context, const struct pl_meta_nod
                             const char *path, bool *out) PL_MUST_CHECK;
 enum pl_status pl_meta_text(struct pl_context *context, const struct pl_meta_node *node,
                             const char *path, const char **out) PL_MUST_CHECK;
+/* True when the node is a scalar that reads as a number, .inf and .nan among them. */
+bool pl_meta_number(const struct pl_meta_node *node, double *out);
 
 /* Building.  Each makes a node at the end of parent (key NULL in a list); parent NULL makes the
  * root.  NULL when memory is short: check once at the end with pl_meta_ok, since a NULL parent
- * after the root exists makes nothing. */
+ * after the root exists makes nothing.  Bytes that are not UTF-8 become U+FFFD. */
 struct pl_meta_node *pl_meta_add_map(struct pl_context *context, struct pl_meta *meta,
                                      struct pl_meta_node *parent, const char *key);
 struct pl_meta_node *pl_meta_add_list(struct pl_context *context, struct pl_meta *meta,
@@ -72,10 +78,21 @@ void pl_meta_add_real(struct pl_context *context, struct pl_meta *meta,
                       struct pl_meta_node *parent, const char *key, double value);
 void pl_meta_add_bool(struct pl_context *context, struct pl_meta *meta,
                       struct pl_meta_node *parent, const char *key, bool value);
-/* A deep copy of a node of any document. */
+/* A scalar as it is written: unquoted it may be a number.  Returns the node. */
+struct pl_meta_node *pl_meta_add_scalar(struct pl_context *context, struct pl_meta *meta,
+                                        struct pl_meta_node *parent, const char *key,
+                                        const char *text, size_t size, bool quoted);
+void pl_meta_add_null(struct pl_context *context, struct pl_meta *meta,
+                      struct pl_meta_node *parent, const char *key);
+/* A deep copy of a node of any document; key NULL keeps the node's own. */
 void pl_meta_add_copy(struct pl_context *context, struct pl_meta *meta,
                       struct pl_meta_node *parent, const char *key,
                       const struct pl_meta_node *node);
 bool pl_meta_ok(const struct pl_meta *meta, const struct pl_context *context);
+
+/* For parsers: the child of a map whose key an earlier child has already, NULL when there is
+ * none.  Takes n log n steps for any keys. */
+enum pl_status pl_meta_repeated(struct pl_context *context, const struct pl_meta_node *map,
+                                const struct pl_meta_node **repeated) PL_MUST_CHECK;
 
 #endif

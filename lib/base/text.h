@@ -13,9 +13,9 @@ size_t pl_utf8_valid(const char *text, size_t size);
 /* Shell pattern: * ? [a-z] [!a-z] and backslash; * also matches '/' and '.'. */
 bool pl_glob_match(const char *pattern, const char *name);
 
-/* Nanoseconds since 1970-01-01 UTC and back.  Parses ISO 8601 dates and times ("2024-03-01",
- * "2024-03-01 12:30", "...T12:30:15.25Z", "...+02:00"), "2024/3/1 4:05", "20240301"; returns
- * whether the whole text was one.  *zone (may be NULL) tells whether an offset was given. */
+/* Nanoseconds since 1970-01-01 UTC and back.  Parses ISO 8601 dates and times ("2024-03",
+ * "2024-03-01", "2024-03-01 12:30", "...T12:30:15.25Z", "...+02:00"), "2024/3/1 4:05",
+ * "20240301"; returns whether the whole text was one between 1677-09-22 and 2262-04-11.  *zone (may be NULL) tells whether an offset was given. */
 bool pl_time_parse(const char *text, size_t size, int64_t *nanoseconds, bool *zone);
 
 #define PL_TIME_SIZE 40
@@ -32,6 +32,8 @@ struct pl_calendar {
     int weekday; /* 0 = Monday */
     int yearday; /* 0 = 1 January */
 };
+
+/* Times out of range become the first or the last. */
 struct pl_calendar pl_calendar_from(int64_t nanoseconds);
 int64_t pl_calendar_to(const struct pl_calendar *calendar);
 
