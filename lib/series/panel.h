@@ -14,6 +14,7 @@
 #define PL_SERIES_PANEL_H
 
 #include "base/context.h"
+#include "series/names.h"
 #include "series/step.h"
 #include "stream/bundle.h"
 
@@ -30,12 +31,6 @@ enum pl_missing {
     PL_MISSING_SEASONAL /* the mean of the nearest known values of the same season, else linear */
 };
 #define PL_MISSING_CHOICES "error|gap|linear|seasonal"
-
-/* A list of column names; not owned. */
-struct pl_names {
-    const char *const *items;
-    int64_t count;
-};
 
 struct pl_panel_options {
     struct pl_names targets; /* none: all numeric columns without another role */
@@ -60,8 +55,8 @@ struct pl_panel_series {
 /* One target of one series. */
 struct pl_track {
     int64_t series, target;
-    const struct pl_range
-        *pieces; /* maximal runs of rows without gap in target, regressors, time */
+    /* Maximal runs of rows without a gap in the target, the regressors or the stamps. */
+    const struct pl_range *pieces;
     int64_t piece_count;
 };
 
@@ -78,14 +73,15 @@ struct pl_panel {
     struct pl_track *tracks;
     int64_t track_count; /* series_count * target_count */
     int64_t rows;        /* of all series together */
-    int64_t missing;     /* cells found missing (and absent rows times columns) */
+    int64_t missing;     /* cells found missing */
+    int64_t absent;      /* rows found absent: filled, or gaps between pieces */
     struct pl_arena arena;
 };
 
 /* Builds a panel from a bundle of kind `series` (or any with a numeric `values` or one numeric
  * tensor of rank 1 or 2).  Copies what it keeps: the bundle may be released afterwards.  Text
- * columns and constant stamps are reported through pl_warn.  PL_BAD_DATA: unknown column (the
- * columns are listed), infinities, missing cells, uneven stamps, as the options rule. */
+ * columns are left out, with a warning that names them.  PL_BAD_DATA: unknown column (the columns
+ * are listed), infinities, missing cells, uneven stamps, as the options rule. */
 enum pl_status pl_panel_load(struct pl_context *context, struct pl_panel *panel,
                              const struct pl_bundle *bundle,
                              const struct pl_panel_options *options) PL_MUST_CHECK;
@@ -100,20 +96,17 @@ const double *pl_panel_track(const struct pl_panel *panel, int64_t track);
 /* Stamp of any row, also behind the last one; 0 where the panel has none. */
 int64_t pl_panel_stamp(const struct pl_panel *panel, int64_t series, int64_t row);
 
-/* "series 'x', column 'load'", "column 'load'": how messages name a track. */
-const char *pl_panel_track_name(const struct pl_panel *panel, int64_t track, char *out,
-                                size_t size);
+/* How messages name a place: "row 25 (2010-01-02 00:00)", "series 'x', row 3".  Rows count from 1
+ * in their series. */
+#define PL_PLACE_SIZE 400
+void pl_panel_place(const struct pl_panel *panel, int64_t series, int64_t row,
+                    char out[PL_PLACE_SIZE]);
 
-/* Index of the series of that name; -1: none. */
-int64_t pl_panel_find(const struct pl_panel *panel, const char *name);
+/* How messages name a track: "series 'x'" (long format, one target), "column 'load'", or both. */
+void pl_panel_track_name(const struct pl_panel *panel, int64_t track, char out[PL_PLACE_SIZE]);
 
 /* Season of the panel in steps: from its step, else the highest peak of the autocorrelation of
  * the longest track's differences; 0 when there is none. */
 int64_t pl_panel_season(const struct pl_panel *panel);
-
-/* "a,b,c" into names; the items live in the arena.  A text that is wholly one of the known names
- * is not cut at its commas. */
-enum pl_status pl_names_parse(struct pl_context *context, struct pl_arena *arena, const char *text,
-                              struct pl_names *names) PL_MUST_CHECK;
 
 #endif

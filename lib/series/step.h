@@ -26,6 +26,13 @@ int64_t pl_step_from(const struct pl_step *step, int64_t start, int64_t count);
 /* Steps from `start` to `stamp`; false when it is not a whole number of them. */
 bool pl_step_between(const struct pl_step *step, int64_t start, int64_t stamp, int64_t *count);
 
+/* Whether stamp b comes one step behind a. */
+bool pl_step_follows(const struct pl_step *step, int64_t a, int64_t b);
+
+/* Stamps outside of these cannot be reckoned with (1678 to 2261). */
+#define PL_STAMP_FIRST (INT64_C(-9214560000) * 1000000000)
+#define PL_STAMP_LAST  (INT64_C(9183110400) * 1000000000)
+
 /* Steps since 1970 (a fraction where stamps are off the grid): the phase of seasonal terms. */
 double pl_step_phase(const struct pl_step *step, int64_t stamp);
 
