@@ -24,14 +24,14 @@ struct pl_gram {
     int64_t lookback, horizon, past, future;
     double count; /* windows; no whole number once discounted */
     double *xx;   /* [P, P]     x x', both triangles */
-    double *yx;   /* [H, P]     y_h x */
+    double *xy;   /* [P, H]     x y_h */
     double *yy;   /* [H]        y_h y_h */
     double *x;    /* [P] */
     double *y;    /* [H] */
-    double *zx;   /* [H, k, P]  z_h x; this and those below NULL when k = 0 */
-    double *zz;   /* [H, k, k]  z_h z_h' */
-    double *zy;   /* [H, k]     z_h y_h */
-    double *z;    /* [H, k] */
+    double *xz;   /* [k, P, H]  x z_h; this and those below NULL when k = 0 */
+    double *zz;   /* [k, k, H]  z_h z_h' */
+    double *zy;   /* [k, H]     z_h y_h */
+    double *z;    /* [k, H] */
 };
 
 /* A run of rows without a gap.  Every column has `rows` contiguous values; the arrays of columns
@@ -76,7 +76,7 @@ void pl_gram_rescale(struct pl_gram *gram, struct pl_units target, const struct 
                      const struct pl_units *future);
 
 /* The fields as named tensors (views, f64), for writing them to a stream and reading them back:
- * "count" (rank 0), "xx", "yx", "yy", "x", "y" and, with future columns, "zx", "zz", "zy", "z". */
+ * "count" (rank 0), "xx", "xy", "yy", "x", "y" and, with future columns, "xz", "zz", "zy", "z". */
 #define PL_GRAM_PARTS 10
 struct pl_gram_part {
     const char *name;
