@@ -59,45 +59,6 @@ double pl_normal_half_width(double level)
     return z;
 }
 
-double pl_conformal_quantile(const double *sorted, int64_t count, double level)
-{
-    int64_t rank = (int64_t)ceil((double)(count + 1) * level - 1e-9);
-    if (rank > count)
-        return INFINITY;
-    return rank < 1 ? 0 : sorted[rank - 1];
-}
-
-static int compare_doubles(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-void pl_grid_fill(double *errors, int64_t count, float grid[PL_GRID])
-{
-    qsort(errors, (size_t)count, sizeof *errors, compare_doubles);
-    for (int i = 0; i < PL_GRID; i++) {
-        int64_t rank = (int64_t)ceil((double)count * (i + 1) / PL_GRID - 1e-9);
-        grid[i] = count == 0 ? 0 : (float)errors[rank < 1 ? 0 : rank - 1];
-    }
-}
-
-/* Between two stored shares the value is interpolated; the finite-sample correction moves the
- * share up by (count + 1) / count. */
-double pl_grid_quantile(const float grid[PL_GRID], int64_t count, double level)
-{
-    double share = level * (1 + 1 / (double)count);
-    if (count < 1 || share > 1)
-        return INFINITY;
-    double place = share * PL_GRID - 1;
-    if (place <= 0)
-        return (double)grid[0];
-    int below = (int)place;
-    if (below >= PL_GRID - 1)
-        return (double)grid[PL_GRID - 1];
-    return (double)grid[below] + (place - below) * (double)(grid[below + 1] - grid[below]);
-}
-
 /* Where step h's waiting forecasts begin: the steps before it keep 1 + 2 + ... + h of them. */
 static int64_t waiting_start(int64_t h)
 {

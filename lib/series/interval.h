@@ -4,7 +4,7 @@
  * All three give a half width per track, horizon step and level around the point forecast.
  *   gaussian   z(level) times the residual deviation of that step.
  *   conformal  the empirical quantile of the absolute errors on validation windows, with the
- *              finite-sample correction ceil((n+1) level)/n (Lei et al. 2018).
+ *              finite-sample correction ceil((n+1) level)/n (Lei et al. 2018); see quantile.h.
  *   adaptive   the same quantile over the most recent errors only, at a level that each miss
  *              raises and each hit lowers (Gibbs and Candes 2021), so that coverage holds under
  *              drift.  An error of step h is known h+1 rows after its forecast was issued. */
@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/context.h"
+#include "series/quantile.h"
 
 enum pl_interval_method { PL_GAUSSIAN, PL_CONFORMAL, PL_ADAPTIVE };
 #define PL_INTERVAL_METHODS "gaussian|conformal|adaptive"
@@ -27,16 +28,6 @@ enum pl_status pl_levels_parse(struct pl_context *context, const char *text,
 
 /* Half width of the central interval of a standard normal: 1.2816 for 0.8. */
 double pl_normal_half_width(double level);
-
-/* The conformal quantile of count absolute errors, sorted ascending; infinite when
- * (count + 1) level > count, that is, when there are too few to promise the level. */
-double pl_conformal_quantile(const double *sorted, int64_t count, double level);
-
-/* A stored table of absolute errors: PL_GRID order statistics at shares 1/100 .. 100/100, by
- * which a model keeps its conformal calibration in constant space. */
-#define PL_GRID 100
-void pl_grid_fill(double *errors, int64_t count, float grid[PL_GRID]); /* sorts errors */
-double pl_grid_quantile(const float grid[PL_GRID], int64_t count, double level);
 
 /* Adaptive intervals of one track: the last errors of every step, sorted, and the forecasts and
  * half widths that still wait for their observation. */

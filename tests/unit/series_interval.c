@@ -29,32 +29,6 @@ static void test_levels(void)
     CHECK(pl_levels_parse(&context, "nan", levels, &count) == PL_USAGE);
 }
 
-static void test_conformal_rank(void)
-{
-    const double errors[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
-    CHECK(pl_conformal_quantile(errors, 9, 0.5) == 5);
-    CHECK(pl_conformal_quantile(errors, 9, 0.8) == 8);
-    CHECK(pl_conformal_quantile(errors, 9, 0.9) == 9);
-    CHECK(isinf(pl_conformal_quantile(errors, 9, 0.95)));
-}
-
-static void test_grid_agrees_with_rank(void)
-{
-    struct pl_rng rng = pl_rng_init(1, "grid");
-    double errors[5000];
-    float grid[PL_GRID];
-    for (int i = 0; i < 5000; i++)
-        errors[i] = fabs(pl_rng_normal(&rng, (uint64_t)i));
-    pl_grid_fill(errors, 5000, grid);
-    for (int percent = 5; percent < 100; percent += 5) {
-        double level = percent / 100.0;
-        CHECK_NEAR(pl_grid_quantile(grid, 5000, level), pl_conformal_quantile(errors, 5000, level),
-                   5e-3);
-    }
-    CHECK(isinf(pl_grid_quantile(grid, 9, 0.95)));
-    CHECK(isinf(pl_grid_quantile(grid, 0, 0.5)));
-}
-
 /* The noise triples half way: static widths would cover far too little, adaptive ones must come
  * back to the promised share within three points over the second half. */
 static void test_adaptive_coverage_under_drift(void)
@@ -124,8 +98,6 @@ int main(void)
 {
     RUN(test_normal_quantiles);
     RUN(test_levels);
-    RUN(test_conformal_rank);
-    RUN(test_grid_agrees_with_rank);
     RUN(test_adaptive_coverage_under_drift);
     RUN(test_adaptive_starts_from_the_grid);
     RUN(test_metrics);
