@@ -95,6 +95,25 @@ enum pl_status pl_run_binary_output(struct pl_run *run)
     return PL_OK;
 }
 
+enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t size)
+{
+    struct pl_context *context = &run->context;
+    struct pl_output output;
+    enum pl_status status = pl_output_open(context, &output, run->common.output);
+
+    if (status != PL_OK)
+        return status;
+    status = pl_write_full(context, output.fd, text, size);
+    if (status == PL_OK)
+        return pl_output_commit(context, &output);
+    if (output.path)
+        status = pl_fail_errno(context, "cannot write '%s'", output.path);
+    else
+        status = pl_fail_errno(context, "cannot write standard output");
+    pl_output_abort(&output);
+    return status;
+}
+
 static enum pl_status print_version(struct pl_run *run, bool verbose)
 {
     char text[256];

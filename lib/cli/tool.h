@@ -80,6 +80,9 @@ void pl_run_note(struct pl_run *run, const char *format, ...) PL_PRINTF(2, 3);
  * to one. */
 enum pl_status pl_run_binary_output(struct pl_run *run) PL_MUST_CHECK;
 
+/* Writes text results whole to -o FILE or standard output. */
+enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t size) PL_MUST_CHECK;
+
 /* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
  * their checkpoint, then return, and pl_tool_main ends by that signal. */
 bool pl_run_stopped(void);
