@@ -133,8 +133,9 @@ static enum pl_status print_version(struct pl_run *run, bool verbose)
 
 static enum pl_status print_options(const struct pl_settings *settings)
 {
-    static void (*const forms[])(const struct pl_settings *, FILE *) = {pl_help_mdoc, pl_help_bash,
-                                                                        pl_help_keys};
+    /* in the order of the option's choices */
+    static void (*const forms[])(const struct pl_settings *, FILE *) = {
+        pl_help_mdoc, pl_help_bash, pl_help_keys, pl_help_table};
 
     forms[settings->shared.print_options](settings, stdout);
     return PL_OK;
