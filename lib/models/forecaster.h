@@ -17,6 +17,7 @@
 #include "models/gram.h"
 #include "models/linear.h"
 #include "models/linear_adam.h"
+#include "models/linear_options.h"
 #include "models/registry.h"
 #include "series/calendar.h"
 #include "series/panel.h"
@@ -25,9 +26,6 @@
 #include "series/split.h"
 #include "stream/bundle.h"
 #include "stream/writer.h"
-
-enum pl_solver { PL_SOLVER_OLS, PL_SOLVER_ADAM };
-#define PL_SOLVER_CHOICES "ols|adam"
 
 /* Which statistics travel with the model. */
 enum pl_stats {

@@ -21,7 +21,7 @@ struct pl_model_type {
     enum pl_model_family family;
     int variant;
     const struct pl_option *options; /* of its configuration: names, ranges, defaults, help */
-    const char *source;              /* where it is described */
+    const char *source;              /* where it is described; NULL: nowhere in particular */
 };
 
 /* Ended by a NULL name. */

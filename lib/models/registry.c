@@ -1,0 +1,69 @@
+/* The table of models.
+ * SPDX-License-Identifier: MIT
+ *
+ * A model is one row here and one file beside this one. */
+#include "models/registry.h"
+
+#include <string.h>
+
+#include "models/linear_options.h"
+
+struct holder {
+    struct pl_linear_options model;
+};
+
+static const struct pl_option linear_options[] = {
+    PL_WINDOW_OPTIONS(struct holder, model),
+    PL_FIT_OPTIONS(struct holder, model),
+    PL_RECIPE_OPTIONS(struct holder, model),
+    PL_OPTIONS_END,
+};
+
+static const struct pl_option dlinear_options[] = {
+    PL_WINDOW_OPTIONS(struct holder, model),
+    PL_FIT_OPTIONS(struct holder, model),
+    PL_RECIPE_OPTIONS(struct holder, model),
+    PL_AVERAGE_OPTION(struct holder, model),
+    PL_OPTIONS_END,
+};
+
+static const struct pl_option repeat_options[] = {
+    PL_WINDOW_OPTIONS(struct holder, model),
+    PL_OPTIONS_END,
+};
+
+static const struct pl_option seasonal_options[] = {
+    PL_WINDOW_OPTIONS(struct holder, model),
+    PL_SEASON_OPTION(struct holder, model),
+    PL_OPTIONS_END,
+};
+
+static const char ltsf[] = "Zeng, Chen, Zhang, Xu: Are Transformers Effective for Time Series "
+                           "Forecasting? AAAI 2023, arXiv 2205.13504";
+static const char toner[] = "Toner, Darlow: An Analysis of Linear Time Series Forecasting Models. "
+                            "ICML 2024, arXiv 2403.14587";
+
+const struct pl_model_type pl_models[] = {
+    {"nlinear", "one linear map of the window, its last value taken off before and added after",
+     PL_FAMILY_LINEAR, PL_NLINEAR, linear_options, ltsf},
+    {"mean", "as nlinear with the window's mean in place of its last value", PL_FAMILY_LINEAR,
+     PL_MEAN, linear_options, toner},
+    {"linear", "one linear map of the window", PL_FAMILY_LINEAR, PL_LINEAR, linear_options, ltsf},
+    {"dlinear",
+     "two linear maps, of the window's moving average and of the rest; the same as "
+     "linear in closed form",
+     PL_FAMILY_LINEAR, PL_DLINEAR, dlinear_options, ltsf},
+    {"repeat", "the last value repeated, the baseline to beat", PL_FAMILY_BASELINE, PL_REPEAT,
+     repeat_options, NULL},
+    {"seasonal-naive", "the last season repeated, the baseline to beat", PL_FAMILY_BASELINE,
+     PL_SEASONAL_NAIVE, seasonal_options, NULL},
+    {NULL, NULL, 0, 0, NULL, NULL},
+};
+
+const struct pl_model_type *pl_model_find(const char *name)
+{
+    for (const struct pl_model_type *type = pl_models; type->name; type++)
+        if (strcmp(type->name, name) == 0)
+            return type;
+    return NULL;
+}
