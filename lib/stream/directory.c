@@ -59,7 +59,7 @@ static enum pl_status add_tensor(struct pl_context *context, struct pl_directory
         entry->dims[0] = 0;
         entry->codec = PL_CODEC_RAW;
     }
-    directory->count++;
+    directory->current = directory->count++;
     return PL_OK;
 }
 
@@ -76,6 +76,7 @@ enum pl_status pl_directory_add(struct pl_context *context, struct pl_directory 
                                 const struct pl_record *record)
 {
     const struct pl_header *header = &record->header;
+    directory->current = SIZE_MAX;
     if (record->index == 0)
         directory->begin = record->offset;
     if (header->kind == PL_RECORD_TENSOR)
@@ -91,11 +92,12 @@ enum pl_status pl_directory_add(struct pl_context *context, struct pl_directory 
     size_t position = find_open(directory, header->name);
     if (position == 0) /* opened before the directory began */
         return PL_OK;
+    directory->current = directory->open[position - 1];
     if (header->kind == PL_RECORD_CLOSE) {
         directory->open[position - 1] = directory->open[--directory->open_count];
         return PL_OK;
     }
-    struct pl_directory_entry *entry = &directory->entries[directory->open[position - 1]];
+    struct pl_directory_entry *entry = &directory->entries[directory->current];
     if (!pl_add_int64(entry->dims[0], header->rows, &entry->dims[0]))
         return pl_fail(context, PL_BAD_DATA, "'%s' has too many rows", entry->name);
     if (entry->chunks == 0)

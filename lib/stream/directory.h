@@ -26,6 +26,7 @@ struct pl_directory {
     size_t count, capacity;
     size_t open[PL_OPEN_MAX]; /* entries whose chunks may still come */
     size_t open_count;
+    size_t current;         /* the entry that the record added last belongs to; SIZE_MAX: none */
     uint64_t begin, end;    /* offsets of the segment's first record and of its end record */
     uint64_t records, size; /* of the segment, its end record not counted */
     uint32_t sum;

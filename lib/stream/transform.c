@@ -1,0 +1,206 @@
+/* One tensor on its way from a reader to a writer.
+ * SPDX-License-Identifier: MIT
+ *
+ *     pieces of the source  ->  cut  ->  convert  ->  rows or pieces of the result
+ *
+ * The result is written in one of three ways.  PIECES: a solid raw tensor, byte for byte as it
+ * comes.  WHOLE: a small compressed tensor, or a small part of a chunked one, gathered and written
+ * at the end.  ROWS: a chunked tensor, gathered into the chunks that the format prescribes for
+ * compressed data (about 1 MiB of whole rows); the end of a chunk of the source also ends a chunk
+ * of the result, so that a live series is passed on as it comes. */
+#include "stream/transform.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum {
+    PART = 1 << 16,     /* elements cut and converted at a time */
+    CHUNK = 1 << 20,    /* bytes of raw data in a chunk */
+    GATHERED = 16 << 20 /* a part of a chunked tensor is gathered up to this size */
+};
+
+/* How the result is written, by its shape and codec. */
+static void choose_mode(struct pl_transform *transform)
+{
+    uint64_t bytes = 0;
+    bool known = transform->rank == 0 || transform->dims[0] >= 0;
+    if (known && !pl_shape_bytes(transform->to, transform->rank, transform->dims, &bytes))
+        known = false;
+    bool raw = transform->codec == PL_CODEC_RAW;
+    bool rows = transform->rank > 0 && !transform->slice.axes[0].dropped;
+    if (known && transform->row == 0)
+        transform->mode = PL_TRANSFORM_WHOLE;
+    else if (transform->chunked && rows && !(known && raw && transform->recode))
+        transform->mode = PL_TRANSFORM_ROWS;
+    else if (raw && !(transform->chunked && bytes <= GATHERED))
+        transform->mode = PL_TRANSFORM_PIECES;
+    else if (transform->rank == 0 || bytes <= (raw ? GATHERED : CHUNK))
+        transform->mode = PL_TRANSFORM_WHOLE;
+    else
+        transform->mode = PL_TRANSFORM_ROWS;
+}
+
+enum pl_status pl_transform_start(struct pl_context *context, struct pl_transform *transform,
+                                  struct pl_writer *writer)
+{
+    pl_slice_start(&transform->slice);
+    transform->rank = pl_slice_shape(&transform->slice, transform->dims);
+    if (!transform->recode)
+        transform->codec = PL_CODEC_RAW;
+    size_t size = pl_dtype_size(transform->to);
+    int rest = transform->rank > 0 ? transform->rank - 1 : 0;
+    if (!pl_shape_count(rest, transform->dims + 1, &transform->row))
+        return pl_fail(context, PL_BAD_DATA, "'%s': its shape is too large", transform->name);
+    choose_mode(transform);
+    if (transform->mode == PL_TRANSFORM_ROWS && transform->row == 0)
+        return pl_fail(context, PL_BAD_DATA, "'%s': its rows have no elements", transform->name);
+    int64_t row_bytes = transform->row * (int64_t)size;
+    transform->batch = row_bytes > 0 && row_bytes < CHUNK ? CHUNK / row_bytes : 1;
+    transform->cut = pl_new(context, PART, transform->slice.item_size);
+    transform->converted = pl_new(context, PART, size);
+    if (!transform->cut || !transform->converted)
+        return PL_SYSTEM;
+    if (transform->mode == PL_TRANSFORM_PIECES)
+        return pl_writer_begin(context, writer, transform->name, transform->to, transform->rank,
+                               transform->dims);
+    if (transform->mode == PL_TRANSFORM_ROWS)
+        return pl_writer_open_chunked(context, writer, transform->name, transform->to,
+                                      transform->rank, transform->dims);
+    return PL_OK;
+}
+
+bool pl_transform_is_solid(const struct pl_transform *transform)
+{
+    return transform->mode == PL_TRANSFORM_PIECES;
+}
+
+/* Writes the gathered rows, at most `batch` of them to a chunk; all = false keeps an unfilled
+ * chunk for more. */
+static enum pl_status write_rows(struct pl_context *context, struct pl_transform *transform,
+                                 struct pl_writer *writer, bool all)
+{
+    size_t row_bytes = (size_t)transform->row * pl_dtype_size(transform->to), done = 0;
+    enum pl_status status = PL_OK;
+    while (status == PL_OK && transform->rows.size - done > 0) {
+        size_t rows = (transform->rows.size - done) / row_bytes;
+        if (rows > (size_t)transform->batch)
+            rows = (size_t)transform->batch;
+        if (rows == 0 || (!all && rows < (size_t)transform->batch))
+            break;
+        status = pl_writer_chunk(context, writer, transform->name, transform->rows.data + done,
+                                 (int64_t)rows, transform->codec);
+        done += rows * row_bytes;
+    }
+    transform->rows.size -= done;
+    if (transform->rows.size > 0)
+        memmove(transform->rows.data, transform->rows.data + done, transform->rows.size);
+    return status;
+}
+
+/* Which element it was that does not fit, counted in the result. */
+static enum pl_status cannot_convert(struct pl_context *context,
+                                     const struct pl_transform *transform, const void *elements,
+                                     int64_t count)
+{
+    unsigned char converted[8];
+    char text[32];
+    const unsigned char *element = elements;
+    for (int64_t i = 0; i < count; i++, element += transform->slice.item_size) {
+        if (pl_convert(context, element, transform->from, converted, transform->to, 1) == PL_OK)
+            continue;
+        pl_element_text(text, element, transform->from, 0);
+        return pl_fail(context, PL_BAD_DATA, "'%s': element %lld: %s does not fit %s",
+                       transform->name, (long long)(transform->written + i), text,
+                       pl_dtype_name(transform->to));
+    }
+    return context->status;
+}
+
+/* Passes on at most PART elements of the result. */
+static enum pl_status put(struct pl_context *context, struct pl_transform *transform,
+                          struct pl_writer *writer, const void *elements, int64_t count)
+{
+    size_t size = (size_t)count * pl_dtype_size(transform->to);
+    enum pl_status status;
+    if (transform->to != transform->from) {
+        if (pl_convert(context, elements, transform->from, transform->converted, transform->to,
+                       count) != PL_OK)
+            return cannot_convert(context, transform, elements, count);
+        elements = transform->converted;
+    }
+    transform->written += count;
+    if (transform->mode == PL_TRANSFORM_PIECES)
+        return pl_writer_bytes(context, writer, elements, size);
+    status = pl_buffer_append(context, &transform->rows, elements, size);
+    if (status == PL_OK && transform->mode == PL_TRANSFORM_ROWS)
+        status = write_rows(context, transform, writer, false);
+    return status;
+}
+
+enum pl_status pl_transform_push(struct pl_context *context, struct pl_transform *transform,
+                                 struct pl_writer *writer, const void *elements, int64_t count)
+{
+    const char *from = elements;
+    bool whole = pl_slice_is_whole(&transform->slice);
+    enum pl_status status = PL_OK;
+    while (count > 0 && status == PL_OK) {
+        int64_t part = count < PART ? count : PART, taken = part;
+        const void *cut = from;
+        if (!whole) {
+            taken = pl_slice_take(&transform->slice, from, part, transform->cut);
+            cut = transform->cut;
+        }
+        if (taken > 0)
+            status = put(context, transform, writer, cut, taken);
+        from += (size_t)part * transform->slice.item_size;
+        count -= part;
+    }
+    return status;
+}
+
+void pl_transform_chunk_begin(struct pl_transform *transform, enum pl_codec codec)
+{
+    if (transform->mode == PL_TRANSFORM_ROWS && !transform->recode)
+        transform->codec = codec;
+}
+
+enum pl_status pl_transform_chunk_end(struct pl_context *context, struct pl_transform *transform,
+                                      struct pl_writer *writer)
+{
+    if (transform->mode != PL_TRANSFORM_ROWS)
+        return PL_OK;
+    return write_rows(context, transform, writer, true);
+}
+
+enum pl_status pl_transform_finish(struct pl_context *context, struct pl_transform *transform,
+                                   struct pl_writer *writer)
+{
+    int64_t expected = 0;
+    if (transform->mode != PL_TRANSFORM_ROWS || transform->dims[0] >= 0) {
+        if (!pl_shape_count(transform->rank, transform->dims, &expected) ||
+            expected != transform->written)
+            return pl_fail(context, PL_BAD_DATA, "'%s': the slice lies behind its last row",
+                           transform->name);
+    }
+    if (transform->mode == PL_TRANSFORM_PIECES)
+        return pl_writer_finish(context, writer);
+    if (transform->mode == PL_TRANSFORM_WHOLE) {
+        struct pl_tensor tensor =
+            pl_tensor_view(transform->to, transform->rank, transform->dims, transform->rows.data);
+        return pl_writer_tensor(context, writer, transform->name, &tensor, transform->codec);
+    }
+    enum pl_status status = write_rows(context, transform, writer, true);
+    if (status != PL_OK)
+        return status;
+    return pl_writer_close_chunked(context, writer, transform->name);
+}
+
+void pl_transform_release(struct pl_transform *transform)
+{
+    pl_buffer_release(&transform->rows);
+    free(transform->cut);
+    free(transform->converted);
+    transform->cut = transform->converted = NULL;
+}
