@@ -27,19 +27,17 @@ static void defuse(char *text)
     }
 }
 
-enum pl_status pl_table_cell(struct pl_context *context, struct pl_table *table, const char *format,
-                             ...)
+void pl_table_cell(struct pl_context *context, struct pl_table *table, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     int length = vsnprintf(NULL, 0, format, arguments);
     va_end(arguments);
-    if (length < 0)
-        return pl_fail(context, PL_SYSTEM, "cannot format a table cell");
-    size_t size = (size_t)length + 1;
-    enum pl_status status = pl_buffer_reserve(context, &table->cells, size);
-    if (status != PL_OK)
-        return status;
+    size_t size = (size_t)(length > 0 ? length : 0) + 1;
+    if (table->status == PL_OK)
+        table->status = pl_buffer_reserve(context, &table->cells, size);
+    if (table->status != PL_OK)
+        return;
     char *cell = table->cells.data + table->cells.size;
     va_start(arguments, format);
     vsnprintf(cell, size, format, arguments);
@@ -49,13 +47,12 @@ enum pl_status pl_table_cell(struct pl_context *context, struct pl_table *table,
     size_t column = table->count++ % strlen(table->align), width = text_width(cell);
     if (table->widths[column] < width)
         table->widths[column] = width;
-    return PL_OK;
 }
 
 enum pl_status pl_table_write(struct pl_context *context, const struct pl_table *table,
                               struct pl_buffer *out)
 {
-    enum pl_status status = PL_OK;
+    enum pl_status status = table->status;
     size_t columns = strlen(table->align), blanks = 0;
     const char *cell = table->cells.data;
     for (size_t i = 0; i < table->count && status == PL_OK; i++, cell += strlen(cell) + 1) {

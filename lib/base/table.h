@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  *     struct pl_table table = {.align = "lr"};
- *     status = pl_table_cell(context, &table, "NAME");
- *     status = pl_table_cell(context, &table, "%d", rows);
+ *     pl_table_cell(context, &table, "NAME");
+ *     pl_table_cell(context, &table, "%d", rows);
  *     ...
  *     status = pl_table_write(context, &table, &out);
  *     pl_table_release(&table);
@@ -22,12 +22,13 @@ struct pl_table {
     struct pl_buffer cells; /* each ended by a NUL */
     size_t count;           /* of cells */
     size_t widths[PL_TABLE_COLUMNS];
+    enum pl_status status;
 };
 
-/* Both return PL_OK or PL_SYSTEM (memory). */
-enum pl_status pl_table_cell(struct pl_context *context, struct pl_table *table, const char *format,
-                             ...) PL_PRINTF(3, 4) PL_MUST_CHECK;
-/* Appends the lines; an unfinished last row ends where its cells end. */
+/* A failure (memory) stays in the table and is returned by pl_table_write. */
+void pl_table_cell(struct pl_context *context, struct pl_table *table, const char *format, ...)
+    PL_PRINTF(3, 4);
+/* Appends the lines; an unfinished last row ends where its cells end.  PL_OK or PL_SYSTEM. */
 enum pl_status pl_table_write(struct pl_context *context, const struct pl_table *table,
                               struct pl_buffer *out) PL_MUST_CHECK;
 void pl_table_release(struct pl_table *table);

@@ -21,7 +21,8 @@ static void reset(struct pl_survey *survey)
     survey->tensor_count = survey->document_count = 0;
     survey->is_series = false;
     survey->names.size = survey->ids.size = 0;
-    survey->stamp_count = survey->stamp_total = 0;
+    survey->stamp_count = 0;
+    survey->stamps_end = false;
 }
 
 void pl_survey_release(struct pl_survey *survey)
@@ -116,14 +117,24 @@ static enum pl_status add_channels(struct pl_context *context, struct pl_survey_
     return status;
 }
 
-/* A piece of `time`: the first stamps tell the step, first and last the range. */
+/* A piece of `time`.  In long format it may begin anew with every id. */
 static void add_stamps(struct pl_survey *survey, const int64_t *stamps, int64_t count)
 {
-    int64_t room = PL_SURVEY_STAMPS - survey->stamp_count, kept = count < room ? count : room;
-    memcpy(survey->stamps + survey->stamp_count, stamps, (size_t)kept * sizeof *stamps);
-    survey->stamp_count += kept;
-    survey->stamp_total += count;
-    survey->last_stamp = stamps[count - 1];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t stamp = stamps[i], newest = 0;
+        bool first = survey->stamp_count == 0;
+        if (first || stamp < survey->first_stamp)
+            survey->first_stamp = stamp;
+        if (first || stamp > survey->last_stamp)
+            survey->last_stamp = stamp;
+        if (!first)
+            newest = survey->stamps[survey->stamp_count - 1];
+        if (!first && stamp < newest)
+            survey->stamps_end = true;
+        if (first ||
+            (stamp > newest && !survey->stamps_end && survey->stamp_count < PL_SURVEY_STAMPS))
+            survey->stamps[survey->stamp_count++] = stamp;
+    }
 }
 
 static enum pl_status add_elements(struct pl_context *context, struct pl_survey *survey,

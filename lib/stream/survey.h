@@ -32,8 +32,10 @@ struct pl_survey {
     size_t document_count;
     bool is_series;                   /* of kind `series` */
     struct pl_buffer names, ids;      /* NUL-separated: of the channels, of `id` */
-    int64_t stamps[PL_SURVEY_STAMPS]; /* the first of `time` */
-    int64_t stamp_count, stamp_total, last_stamp;
+    int64_t stamps[PL_SURVEY_STAMPS]; /* the first of `time`, ascending, each once */
+    int64_t stamp_count;
+    bool stamps_end;                 /* time went back: the stamps are of the first id only */
+    int64_t first_stamp, last_stamp; /* of all; meaningless without any */
 };
 
 /* Surveys the next segment; *found = false at the end of the input. */
