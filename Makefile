@@ -4,12 +4,13 @@
 #   make check      all tests; make demo: from a CSV file to a forecast and its picture
 #   make install    PREFIX, DESTDIR and the usual directory variables are honoured
 #
-# B is the build folder; CC, CFLAGS and LDFLAGS are yours.
+# B is the build folder; CC, CFLAGS and LDFLAGS are yours; V=1 shows the commands.
 
 B        ?= build
 CC       ?= cc
 CFLAGS   ?= -O3 -g
 OPENMP   ?= -fopenmp
+QUIET     = $(if $(V),,@echo "  $@";)
 WARN      = -Wall -Wextra -Wshadow -Wconversion
 PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(OPENMP) -fno-math-errno -ffp-contract=off $(WARN)
 PL_LDLIBS = -lyaml -lz -lm -ldl -pthread
@@ -41,13 +42,13 @@ $(B)/packages:
 
 $(B)/%.o: %.c | $(B)/packages
 	@mkdir -p $(@D)
-	$(CC) $(PL_CFLAGS) -fPIC $(CFLAGS) -MMD -MP -c $< -o $@
+	$(QUIET)$(CC) $(PL_CFLAGS) -fPIC $(CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libplumbline.a: $(LIB_OBJ)
 	@mkdir -p $(@D) && rm -f $@
-	$(AR) rcs $@ $^
+	$(QUIET)$(AR) rcs $@ $^
 
-LINK = @mkdir -p $(@D) && echo link $@ && $(CC) $(OPENMP) $(CFLAGS) $(LDFLAGS) $^ $(PL_LDLIBS) -o $@
+LINK = $(QUIET)mkdir -p $(@D) && $(CC) $(OPENMP) $(CFLAGS) $(LDFLAGS) $^ $(PL_LDLIBS) -o $@
 
 $(B)/libplumbline.so: $(LIB_OBJ)
 	$(LINK) -shared -Wl,-soname,$(SONAME)
