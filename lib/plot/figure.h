@@ -61,6 +61,9 @@ struct pl_figure_choice {
     int64_t last; /* rows of the past to show; 0: all, beside a forecast three times its length */
 };
 
+/* Whether the bundle is a forecast: by its kind, or by columns named like bands. */
+bool pl_bundle_is_forecast(const struct pl_bundle *bundle);
+
 /* Adds the charts that a segment is good for: a series one per channel, a forecast one per channel
  * with its bands and its past, other tensors as curves (rank 1, and columns beside a column `step`
  * or `epoch`) or as heat maps.  observed (may be NULL) is the series that a forecast continues; it

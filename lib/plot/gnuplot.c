@@ -5,7 +5,7 @@
  * straight to the output; what it says goes to a second temporary file.  With no pipe between
  * the two programs there is nothing to deadlock and no SIGPIPE to catch.  Every chart is placed by
  * its own margins in pixels, since gnuplot's layouts leave no room for a legend above the charts.
- * Names from the data stand in single quotes, where gnuplot replaces nothing. */
+ * Names from the data stand in single quotes, where gnuplot replaces nothing; see put_quoted. */
 #include "plot/gnuplot.h"
 
 #include <errno.h>
@@ -54,13 +54,14 @@ static void put(struct script *script, const char *format, ...)
                              (size_t)size < sizeof line ? (size_t)size : sizeof line - 1);
 }
 
-/* Text in single quotes, where only the quote itself means something. */
+/* Text in single quotes, where nothing has a meaning but the quote itself.  Doubling it does not
+ * hold in all places (a string that begins with one ends there), so it becomes an apostrophe. */
 static void put_quoted(struct script *script, const char *text)
 {
     put(script, "'");
     for (const char *at = text; *at; at++) {
         if (*at == '\'')
-            put(script, "''");
+            put(script, "\u2019");
         else
             put(script, "%c", *at);
     }

@@ -298,6 +298,13 @@ static enum pl_status add_families(struct pl_context *context, const struct scen
     return status;
 }
 
+bool pl_bundle_is_forecast(const struct pl_bundle *bundle)
+{
+    const struct pl_tensor *names = pl_bundle_tensor(bundle, "series.names");
+    return strcmp(pl_bundle_kind(bundle), "forecast") == 0 ||
+           (names && memmem(names->data, pl_tensor_bytes(names), ".lo-", 4));
+}
+
 enum pl_status pl_figure_series(struct pl_context *context, struct pl_figure *figure,
                                 const struct pl_figure_choice *choice,
                                 const struct pl_bundle *bundle, const struct pl_bundle *observed)
@@ -317,12 +324,7 @@ enum pl_status pl_figure_series(struct pl_context *context, struct pl_figure *fi
     }
     if (status != PL_OK)
         return status;
-    scene.forecast = strcmp(pl_bundle_kind(bundle), "forecast") == 0;
-    for (int64_t c = 0; c < scene.table.columns && !scene.forecast;) {
-        struct family family;
-        c = read_family(&scene.table, c, &family);
-        scene.forecast = family.band_count > 0;
-    }
+    scene.forecast = pl_bundle_is_forecast(bundle);
     int64_t step = scene.forecast ? -1 : step_column(&scene.table);
     return step >= 0 ? add_curves(context, &scene, step) : add_families(context, &scene);
 }

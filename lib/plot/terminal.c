@@ -235,7 +235,7 @@ static void put_canvas(struct page *page, const struct pl_chart *chart, const st
 {
     bool unicode = page->terminal->unicode;
     struct pl_tick ticks[PL_TICKS_MAX];
-    int most = canvas->rows / 3 < 2 ? 2 : canvas->rows / 3;
+    int most = (canvas->rows + 2) / 3;
     int count = pl_ticks_number(chart->y_low, chart->y_high, most, ticks);
     for (int row = 0; row < canvas->rows; row++) {
         const char *label = NULL;
