@@ -14,14 +14,14 @@
 #include "series/panel.h"
 
 enum pl_calendar_field {
-    PL_CALENDAR_MINUTE,  /* of the hour, in quarters: 0, 15, 30, 45 */
+    PL_CALENDAR_MINUTE,  /* of the hour, in steps of five */
     PL_CALENDAR_HOUR,    /* 0-23 */
     PL_CALENDAR_WEEKDAY, /* Monday first */
     PL_CALENDAR_WEEKEND, /* Saturday and Sunday */
     PL_CALENDAR_MONTHDAY,
     PL_CALENDAR_MONTH,
     PL_CALENDAR_QUARTER,
-    PL_CALENDAR_YEARDAY, /* one pair of Fourier terms of 365.2425 days: 366 levels learn nothing */
+    PL_CALENDAR_YEARDAY, /* three Fourier pairs of 365.2425 days, since 366 levels learn nothing */
     PL_CALENDAR_HOLIDAY, /* a day listed in the holiday file */
     PL_CALENDAR_FIELDS
 };
@@ -53,6 +53,9 @@ enum pl_status pl_calendar_read_holidays(struct pl_context *context,
                                          struct pl_calendar_terms *terms,
                                          const char *path) PL_MUST_CHECK;
 void pl_calendar_release(struct pl_calendar_terms *terms);
+enum pl_status pl_calendar_copy(struct pl_context *context, const struct pl_calendar_terms *from,
+                                struct pl_calendar_terms *to) PL_MUST_CHECK;
+bool pl_calendar_equal(const struct pl_calendar_terms *a, const struct pl_calendar_terms *b);
 
 /* Number of columns. */
 int64_t pl_calendar_count(const struct pl_calendar_terms *terms);

@@ -8,6 +8,7 @@
 #ifndef PL_SERIES_QUANTILE_H
 #define PL_SERIES_QUANTILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define PL_GRID 100
