@@ -76,8 +76,7 @@ struct pl_forecaster {
     int64_t lookback, horizon;
     int64_t moving_average; /* dlinear under Adam */
     bool individual;
-    int solver;   /* enum pl_solver */
-    double ridge; /* used by the final fit */
+    int solver; /* enum pl_solver */
     int scale, missing;
     struct pl_split split;
     bool split_given;
@@ -95,14 +94,14 @@ struct pl_forecaster {
 
     /* Parameters: future columns are first those of the data, then the calendar's. */
     struct pl_linear *maps; /* [map_count] */
+    double *ridges;         /* [map_count] of the final fit */
     int64_t map_count;      /* 1, or a map for each track */
 
-    /* Errors on windows that the fit had not seen. */
-    double *sigma;            /* [tracks, horizon] root mean square; NULL: none were left */
-    float *grids;             /* [PL_GRID, grid_count, horizon] quantiles of |error| */
-    int64_t grid_count;       /* tracks; or 1, and the grid is of |error| / sigma */
-    int64_t residual_windows; /* windows behind each sigma */
-    int64_t grid_windows;     /* windows behind each grid */
+    /* Errors on windows that the fit had not seen; all NULL when none were left. */
+    double *sigma;      /* [tracks, horizon] root mean square; 0 where a track had no window */
+    float *grids;       /* [grid_count, horizon, PL_GRID] quantiles of |error| */
+    int64_t grid_count; /* tracks; or 1, and the grid is of |error| / sigma */
+    double *unseen;     /* [tracks] windows behind sigma; no whole number once discounted */
 
     /* The last lookback + horizon - 1 rows of every channel, raw, NaN where there is none. */
     double *tail;  /* [channels, lookback + horizon - 1] */
@@ -183,6 +182,14 @@ enum pl_status pl_forecaster_stretch(struct pl_context *context,
                                      struct pl_stretch *stretch) PL_MUST_CHECK;
 void pl_stretch_release(struct pl_stretch *stretch);
 
+/* The root mean square error of a model's track at a step (from 0), standardised; of track -1,
+ * one the model has not seen: over all tracks.  0 when the model carries no errors. */
+double pl_forecaster_sigma(const struct pl_forecaster *forecaster, int64_t track, int64_t step);
+
+/* The split-conformal half width for coverage `level` (0..1), standardised; tracks as above. */
+double pl_forecaster_quantile(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
+                              double level);
+
 /* Adds the windows inside ranges[s] of every series s of the panel to grams[m], the statistics of
  * map m (initialised by the caller; [map_count]).  In parallel over tracks, the same sums for any
  * number of threads.  Refits on a longer past add the further windows alone. */
@@ -195,8 +202,8 @@ enum pl_status pl_forecaster_gram_init(struct pl_context *context,
                                        const struct pl_forecaster *forecaster,
                                        struct pl_gram *gram) PL_MUST_CHECK;
 
-/* Solves for the maps with the model's type and ridge; replaces `maps` ([map_count],
- * initialised). Baselines are left as they are. */
+/* Solves for the maps with the model's type and ridges; releases and replaces maps[map_count].
+ * Those of baselines, which have nothing to fit, are left as they are. */
 enum pl_status pl_forecaster_solve(struct pl_context *context,
                                    const struct pl_forecaster *forecaster,
                                    const struct pl_gram *grams,

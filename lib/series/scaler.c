@@ -36,8 +36,8 @@ void pl_scaler_release(struct pl_scaler *scaler)
 
 /* Mean, then the variance about it (two passes: no cancellation).  A spread that is rounding noise
  * of the mean counts as none. */
-static void fit_channel(struct pl_scaler *scaler, int64_t channel, const double *x, int64_t count,
-                        enum pl_scale scale)
+void pl_scaler_fit_channel(struct pl_scaler *scaler, int64_t channel, const double *x,
+                           int64_t count, enum pl_scale scale)
 {
     double sum = 0, squares = 0;
     int64_t known = 0;
@@ -74,14 +74,27 @@ static enum pl_status fit_series(struct pl_context *context, void *job, int64_t 
     const struct pl_panel *panel = fitting->panel;
     struct pl_range rows = fitting->train[series];
     for (int64_t c = 0; c < panel->column_count; c++)
-        fit_channel(fitting->scaler, series * panel->column_count + c,
-                    pl_panel_column(panel, series, c) + rows.begin, rows.end - rows.begin,
-                    fitting->scale);
+        pl_scaler_fit_channel(fitting->scaler, series * panel->column_count + c,
+                              pl_panel_column(panel, series, c) + rows.begin, rows.end - rows.begin,
+                              fitting->scale);
     return PL_OK;
 }
 
-static void warn_of_constants(struct pl_context *context, const struct pl_scaler *scaler,
-                              const struct pl_panel *panel)
+enum pl_status pl_scaler_fit(struct pl_context *context, struct pl_scaler *scaler,
+                             const struct pl_panel *panel, const struct pl_range *train,
+                             enum pl_scale scale)
+{
+    struct fitting fitting = {scaler, panel, train, scale};
+    if (pl_scaler_init(context, scaler, panel->series_count * panel->column_count) ||
+        pl_parallel(context, panel->series_count, fit_series, &fitting)) {
+        pl_scaler_release(scaler);
+        return context->status;
+    }
+    return PL_OK;
+}
+
+void pl_scaler_warn(struct pl_context *context, const struct pl_scaler *scaler,
+                    const struct pl_panel *panel)
 {
     int64_t count = 0, first = -1;
     for (int64_t i = 0; i < scaler->count; i++) {
@@ -102,20 +115,6 @@ static void warn_of_constants(struct pl_context *context, const struct pl_scaler
     pl_warn(context, "%s: %s is constant in the training rows%s", panel->source, place, more);
 }
 
-enum pl_status pl_scaler_fit(struct pl_context *context, struct pl_scaler *scaler,
-                             const struct pl_panel *panel, const struct pl_range *train,
-                             enum pl_scale scale)
-{
-    struct fitting fitting = {scaler, panel, train, scale};
-    if (pl_scaler_init(context, scaler, panel->series_count * panel->column_count) ||
-        pl_parallel(context, panel->series_count, fit_series, &fitting)) {
-        pl_scaler_release(scaler);
-        return context->status;
-    }
-    warn_of_constants(context, scaler, panel);
-    return PL_OK;
-}
-
 void pl_scaler_apply(const struct pl_scaler *scaler, int64_t channel, const double *in, double *out,
                      int64_t count)
 {
@@ -130,6 +129,15 @@ void pl_scaler_undo(const struct pl_scaler *scaler, int64_t channel, const doubl
     double mean = scaler->mean[channel], scale = scaler->scale[channel];
     for (int64_t i = 0; i < count; i++)
         out[i] = in[i] * scale + mean;
+}
+
+void pl_scaler_copy(struct pl_scaler *scaler, int64_t channel, const struct pl_scaler *from,
+                    int64_t from_channel)
+{
+    scaler->mean[channel] = from->mean[from_channel];
+    scaler->scale[channel] = from->scale[from_channel];
+    scaler->rows[channel] = from->rows[from_channel];
+    scaler->constant[channel] = from->constant[from_channel];
 }
 
 void pl_scaler_add(struct pl_scaler *scaler, int64_t channel, const struct pl_scaler *more,

@@ -17,11 +17,21 @@ struct pl_scaler {
     bool *constant; /* [count] */
 };
 
-/* Fits on `train[s]` of every series s, missing cells left out.  Constant channels get scale 1
- * and are named (the first few) in a warning. */
+/* Fits on `train[s]` of every series s, missing cells left out.  Constant channels get scale 1. */
 enum pl_status pl_scaler_fit(struct pl_context *context, struct pl_scaler *scaler,
                              const struct pl_panel *panel, const struct pl_range *train,
                              enum pl_scale scale) PL_MUST_CHECK;
+/* One channel alone, fitted to count values or taken from another scaler. */
+void pl_scaler_fit_channel(struct pl_scaler *scaler, int64_t channel, const double *values,
+                           int64_t count, enum pl_scale scale);
+void pl_scaler_copy(struct pl_scaler *scaler, int64_t channel, const struct pl_scaler *from,
+                    int64_t from_channel);
+
+/* Warns of constant channels: names the first, counts the rest. */
+void pl_scaler_warn(struct pl_context *context, const struct pl_scaler *scaler,
+                    const struct pl_panel *panel);
+
+/* Mean 0, scale 1. */
 enum pl_status pl_scaler_init(struct pl_context *context, struct pl_scaler *scaler,
                               int64_t count) PL_MUST_CHECK;
 void pl_scaler_release(struct pl_scaler *scaler);

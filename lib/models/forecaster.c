@@ -1,0 +1,441 @@
+/* The forecaster as an object: its sizes, how data is matched to it, stretches of data in its
+ * units, its statistics and its maps.
+ * SPDX-License-Identifier: MIT */
+#include "models/forecaster.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+#include "models/forecaster_parts.h"
+
+/* ---- Sizes and life ---------------------------------------------------------------------- */
+
+int64_t pl_forecaster_columns(const struct pl_forecaster *forecaster)
+{
+    return forecaster->target_count + forecaster->past_count + forecaster->future_count;
+}
+
+int64_t pl_forecaster_tracks(const struct pl_forecaster *forecaster)
+{
+    return forecaster->series_count * forecaster->target_count;
+}
+
+int64_t pl_forecaster_channels(const struct pl_forecaster *forecaster)
+{
+    return forecaster->series_count * pl_forecaster_columns(forecaster);
+}
+
+int64_t pl_forecaster_regressors(const struct pl_forecaster *forecaster)
+{
+    return forecaster->future_count + pl_calendar_count(&forecaster->calendar);
+}
+
+int64_t pl_forecaster_window(const struct pl_forecaster *forecaster)
+{
+    return forecaster->lookback + forecaster->horizon;
+}
+
+void pl_grams_release(struct pl_gram *grams, int64_t count)
+{
+    for (int64_t i = 0; grams && i < count; i++)
+        pl_gram_release(&grams[i]);
+    free(grams);
+}
+
+void pl_forecaster_release(struct pl_forecaster *forecaster)
+{
+    for (int64_t i = 0; forecaster->maps && i < forecaster->map_count; i++)
+        pl_linear_release(&forecaster->maps[i]);
+    free(forecaster->maps);
+    pl_grams_release(forecaster->stats, forecaster->stats_count);
+    pl_calendar_release(&forecaster->calendar);
+    pl_scaler_release(&forecaster->scaler);
+    free(forecaster->ridges);
+    free(forecaster->sigma);
+    free(forecaster->grids);
+    free(forecaster->unseen);
+    free(forecaster->tail);
+    free(forecaster->end);
+    free(forecaster->rows);
+    pl_arena_release(&forecaster->arena);
+    *forecaster = (struct pl_forecaster){0};
+}
+
+/* ---- Matching data ----------------------------------------------------------------------- */
+
+void pl_forecaster_panel_options(const struct pl_forecaster *forecaster,
+                                 struct pl_panel_options *options)
+{
+    const char *const *names = forecaster->columns;
+    int64_t past = forecaster->target_count, future = past + forecaster->past_count;
+    *options = (struct pl_panel_options){
+        .targets = {names, forecaster->target_count},
+        .past = {names + past, forecaster->past_count},
+        .future = {names + future, forecaster->future_count},
+        .missing = (enum pl_missing)forecaster->missing,
+        .season = forecaster->season,
+        .rows_are_clock = forecaster->split_given,
+    };
+}
+
+static bool steps_equal(const struct pl_step *a, const struct pl_step *b)
+{
+    return a->nanoseconds == b->nanoseconds && a->months == b->months;
+}
+
+static enum pl_status check_panel(struct pl_context *context,
+                                  const struct pl_forecaster *forecaster,
+                                  const struct pl_panel *panel)
+{
+    if (panel->target_count != forecaster->target_count ||
+        panel->past_count != forecaster->past_count ||
+        panel->future_count != forecaster->future_count)
+        return pl_fail(context, PL_BAD_DATA, "%s: the columns are not the model's", panel->source);
+    for (int64_t c = 0; c < panel->column_count; c++)
+        if (strcmp(panel->columns[c], forecaster->columns[c]) != 0)
+            return pl_fail(context, PL_BAD_DATA,
+                           "%s: column %" PRId64 " is '%s', but '%s' in the model", panel->source,
+                           c + 1, panel->columns[c], forecaster->columns[c]);
+    if (forecaster->stamped && panel->stamped && pl_step_known(&panel->step) &&
+        pl_step_known(&forecaster->step) && !steps_equal(&panel->step, &forecaster->step)) {
+        char ours[PL_STEP_TEXT_SIZE], theirs[PL_STEP_TEXT_SIZE];
+        pl_step_text(theirs, &forecaster->step);
+        pl_step_text(ours, &panel->step);
+        return pl_fail(context, PL_BAD_DATA, "%s: rows are %s apart, but %s in the model",
+                       panel->source, ours, theirs);
+    }
+    return pl_calendar_check(context, &forecaster->calendar, panel);
+}
+
+/* The scaler of a series that the model has not seen: its own rows'. */
+static enum pl_status scale_stranger(struct pl_context *context,
+                                     const struct pl_forecaster *forecaster,
+                                     const struct pl_panel *panel, int64_t series,
+                                     struct pl_match *match)
+{
+    if (forecaster->individual)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: series '%s' is unknown to the model, which has a map for each series",
+                       panel->source, panel->series[series].name);
+    for (int64_t c = 0; c < panel->column_count; c++)
+        pl_scaler_fit_channel(&match->scaler, series * panel->column_count + c,
+                              pl_panel_column(panel, series, c), panel->series[series].rows,
+                              (enum pl_scale)forecaster->scale);
+    return PL_OK;
+}
+
+enum pl_status pl_forecaster_match(struct pl_context *context,
+                                   const struct pl_forecaster *forecaster,
+                                   const struct pl_panel *panel, struct pl_match *match)
+{
+    struct pl_arena arena = {0};
+    struct pl_name_index index;
+    const struct pl_names known = {forecaster->series, forecaster->series_count};
+    int64_t columns = panel->column_count;
+    *match = (struct pl_match){0};
+    if (check_panel(context, forecaster, panel) ||
+        pl_name_index_make(context, &arena, &known, &index) ||
+        pl_scaler_init(context, &match->scaler, panel->series_count * columns))
+        goto failed;
+    match->track = pl_new(context, (size_t)panel->track_count, sizeof *match->track);
+    match->offset = pl_new(context, (size_t)panel->series_count, sizeof *match->offset);
+    if (!match->track || !match->offset)
+        goto failed;
+    for (int64_t s = 0; s < panel->series_count; s++) {
+        int64_t theirs = pl_name_find(&index, panel->series[s].name);
+        for (int64_t t = 0; t < panel->target_count; t++)
+            match->track[s * panel->target_count + t] =
+                theirs < 0 ? -1 : theirs * panel->target_count + t;
+        if (theirs < 0 && scale_stranger(context, forecaster, panel, s, match))
+            goto failed;
+        for (int64_t c = 0; c < columns && theirs >= 0; c++)
+            pl_scaler_copy(&match->scaler, s * columns + c, &forecaster->scaler,
+                           theirs * columns + c);
+    }
+    pl_arena_release(&arena);
+    return PL_OK;
+failed:
+    pl_arena_release(&arena);
+    pl_match_release(match);
+    return context->status;
+}
+
+void pl_match_release(struct pl_match *match)
+{
+    pl_scaler_release(&match->scaler);
+    free(match->track);
+    free(match->offset);
+    *match = (struct pl_match){0};
+}
+
+const struct pl_linear *pl_forecaster_map(const struct pl_forecaster *forecaster,
+                                          const struct pl_match *match, int64_t track)
+{
+    return &forecaster->maps[forecaster->individual ? match->track[track] : 0];
+}
+
+/* ---- Stretches --------------------------------------------------------------------------- */
+
+/* Rows range of a column in the model's units; NaN where the panel has none. */
+static void copy_column(const struct pl_panel *panel, const struct pl_match *match, int64_t series,
+                        int64_t column, struct pl_range range, double *out)
+{
+    const struct pl_panel_series *s = &panel->series[series];
+    bool future = column >= panel->target_count + panel->past_count;
+    int64_t known = s->rows + (future ? s->future_rows : 0);
+    int64_t end = range.end < known ? range.end : known;
+    int64_t count = end > range.begin ? end - range.begin : 0;
+    pl_scaler_apply(&match->scaler, series * panel->column_count + column,
+                    pl_panel_column(panel, series, column) + range.begin, out, count);
+    for (int64_t i = count; i < range.end - range.begin; i++)
+        out[i] = NAN;
+}
+
+enum pl_status pl_forecaster_stretch(struct pl_context *context,
+                                     const struct pl_forecaster *forecaster,
+                                     const struct pl_panel *panel, const struct pl_match *match,
+                                     int64_t track, struct pl_range range,
+                                     struct pl_stretch *stretch)
+{
+    int64_t series = panel->tracks[track].series, rows = range.end - range.begin;
+    int64_t calendar = pl_calendar_count(&forecaster->calendar);
+    int64_t columns = panel->past_count + panel->future_count + calendar;
+    size_t cells;
+    *stretch = (struct pl_stretch){.first = range.begin};
+    if (!pl_mul_size((size_t)rows, (size_t)columns + 1, &cells))
+        return pl_fail(context, PL_SYSTEM, "out of memory: too many rows and regressors");
+    stretch->values = pl_new(context, cells, sizeof *stretch->values);
+    stretch->pointers = pl_new(context, (size_t)columns, sizeof *stretch->pointers);
+    if (!stretch->values || !stretch->pointers) {
+        pl_stretch_release(stretch);
+        return context->status;
+    }
+    stretch->target = stretch->values;
+    copy_column(panel, match, series, panel->tracks[track].target, range, stretch->target);
+    double *out = stretch->values + rows;
+    for (int64_t c = 0; c < columns; c++)
+        stretch->pointers[c] = out + c * rows;
+    for (int64_t c = panel->target_count; c < panel->column_count; c++, out += rows)
+        copy_column(panel, match, series, c, range, out);
+    if (calendar > 0)
+        pl_calendar_fill(&forecaster->calendar, panel, series, range.begin, rows,
+                         match->offset[series], out, rows);
+    stretch->piece = (struct pl_piece){rows, stretch->target, stretch->pointers,
+                                       stretch->pointers + panel->past_count};
+    return PL_OK;
+}
+
+void pl_stretch_release(struct pl_stretch *stretch)
+{
+    free(stretch->values);
+    free(stretch->pointers);
+    *stretch = (struct pl_stretch){0};
+}
+
+/* ---- Statistics -------------------------------------------------------------------------- */
+
+enum pl_status pl_forecaster_gram_init(struct pl_context *context,
+                                       const struct pl_forecaster *forecaster, struct pl_gram *gram)
+{
+    return pl_gram_init(context, gram, forecaster->lookback, forecaster->horizon,
+                        forecaster->past_count, pl_forecaster_regressors(forecaster));
+}
+
+static enum pl_status gather_track(struct pl_context *context,
+                                   const struct pl_forecaster *forecaster,
+                                   const struct pl_panel *panel, const struct pl_match *match,
+                                   const struct pl_range *ranges, int64_t t, struct pl_gram *gram)
+{
+    const struct pl_track *track = &panel->tracks[t];
+    for (int64_t p = 0; p < track->piece_count; p++) {
+        struct pl_range range = pl_range_meet(track->pieces[p], ranges[track->series]);
+        struct pl_stretch stretch;
+        if (pl_range_windows(range, pl_forecaster_window(forecaster)) == 0)
+            continue;
+        if (pl_forecaster_stretch(context, forecaster, panel, match, t, range, &stretch))
+            return context->status;
+        enum pl_status status = pl_gram_add(context, gram, &stretch.piece);
+        pl_stretch_release(&stretch);
+        if (status)
+            return status;
+    }
+    return PL_OK;
+}
+
+/* Tracks are cut into a fixed number of blocks, each with a Gram of its own, joined in order. */
+#define BLOCKS 16
+
+struct gathering {
+    const struct pl_forecaster *forecaster;
+    const struct pl_panel *panel;
+    const struct pl_match *match;
+    const struct pl_range *ranges;
+    int64_t first, count, blocks;
+    struct pl_gram grams[BLOCKS];
+};
+
+static enum pl_status gather_block(struct pl_context *context, void *job, int64_t block)
+{
+    struct gathering *g = job;
+    int64_t begin = g->first + g->count * block / g->blocks;
+    int64_t end = g->first + g->count * (block + 1) / g->blocks;
+    for (int64_t t = begin; t < end; t++)
+        if (gather_track(context, g->forecaster, g->panel, g->match, g->ranges, t,
+                         &g->grams[block]))
+            return context->status;
+    return PL_OK;
+}
+
+enum pl_status pl_forecaster_gather_tracks(struct pl_context *context,
+                                           const struct pl_forecaster *forecaster,
+                                           const struct pl_panel *panel,
+                                           const struct pl_match *match,
+                                           const struct pl_range *ranges, int64_t first,
+                                           int64_t last, struct pl_gram *gram)
+{
+    struct gathering g = {forecaster, panel, match, ranges, first, last - first, 0, {{0}}};
+    g.blocks = g.count < BLOCKS ? g.count : BLOCKS;
+    if (g.blocks <= 1) /* one track: pl_gram_add itself runs in parallel */
+        return g.count ? gather_track(context, forecaster, panel, match, ranges, first, gram)
+                       : PL_OK;
+    enum pl_status status = PL_OK;
+    for (int64_t b = 0; b < g.blocks && !status; b++)
+        status = pl_forecaster_gram_init(context, forecaster, &g.grams[b]);
+    if (!status)
+        status = pl_parallel(context, g.blocks, gather_block, &g);
+    for (int64_t b = 0; b < g.blocks && !status; b++)
+        status = pl_gram_merge(context, gram, &g.grams[b], 1);
+    for (int64_t b = 0; b < g.blocks; b++)
+        pl_gram_release(&g.grams[b]);
+    return status;
+}
+
+struct gathering_maps {
+    const struct pl_forecaster *forecaster;
+    const struct pl_panel *panel;
+    const struct pl_match *match;
+    const struct pl_range *ranges;
+    struct pl_gram *grams;
+};
+
+static enum pl_status gather_individual(struct pl_context *context, void *job, int64_t track)
+{
+    const struct gathering_maps *g = job;
+    return gather_track(context, g->forecaster, g->panel, g->match, g->ranges, track,
+                        &g->grams[g->match->track[track]]);
+}
+
+enum pl_status pl_forecaster_gather(struct pl_context *context,
+                                    const struct pl_forecaster *forecaster,
+                                    const struct pl_panel *panel, const struct pl_match *match,
+                                    const struct pl_range *ranges, struct pl_gram *grams)
+{
+    if (!forecaster->individual)
+        return pl_forecaster_gather_tracks(context, forecaster, panel, match, ranges, 0,
+                                           panel->track_count, grams);
+    struct gathering_maps g = {forecaster, panel, match, ranges, grams};
+    return pl_parallel(context, panel->track_count, gather_individual, &g);
+}
+
+int64_t pl_forecaster_windows(const struct pl_forecaster *forecaster, const struct pl_panel *panel,
+                              const struct pl_range *ranges)
+{
+    int64_t windows = 0;
+    for (int64_t t = 0; t < panel->track_count; t++)
+        windows += pl_track_windows(&panel->tracks[t], ranges[panel->tracks[t].series],
+                                    pl_forecaster_window(forecaster));
+    return windows;
+}
+
+/* ---- Maps -------------------------------------------------------------------------------- */
+
+struct solving {
+    const struct pl_forecaster *forecaster;
+    const struct pl_gram *grams;
+    struct pl_linear *maps;
+};
+
+static enum pl_status solve_map(struct pl_context *context, void *job, int64_t map)
+{
+    const struct solving *s = job;
+    struct pl_linear fitted;
+    if (pl_linear_solve(context, &s->grams[map], (enum pl_linear_kind)s->forecaster->type->variant,
+                        s->forecaster->ridges[map], &fitted, NULL))
+        return context->status;
+    pl_linear_release(&s->maps[map]);
+    s->maps[map] = fitted;
+    return PL_OK;
+}
+
+enum pl_status pl_forecaster_solve(struct pl_context *context,
+                                   const struct pl_forecaster *forecaster,
+                                   const struct pl_gram *grams, struct pl_linear *maps)
+{
+    if (forecaster->type->family == PL_FAMILY_BASELINE)
+        return PL_OK;
+    struct solving solving = {forecaster, grams, maps};
+    return pl_parallel(context, forecaster->map_count, solve_map, &solving);
+}
+
+enum pl_status pl_baseline_map(struct pl_context *context, enum pl_baseline baseline,
+                               int64_t lookback, int64_t horizon, int64_t past, int64_t future,
+                               int64_t season, struct pl_linear *linear)
+{
+    if (baseline == PL_SEASONAL_NAIVE && (season < 1 || season > lookback))
+        return pl_fail(context, PL_BAD_DATA,
+                       "a season of %" PRId64 " rows does not fit a lookback of %" PRId64, season,
+                       lookback);
+    if (pl_linear_init(context, linear, lookback, horizon, past, future))
+        return context->status;
+    int64_t regressors = lookback * (1 + past);
+    for (int64_t h = 0; h < horizon; h++) {
+        int64_t lag = baseline == PL_REPEAT ? lookback - 1 : lookback - season + h % season;
+        linear->weight[h * regressors + lag] = 1;
+    }
+    return PL_OK;
+}
+
+/* ---- Errors it made ---------------------------------------------------------------------- */
+
+double pl_forecaster_sigma(const struct pl_forecaster *forecaster, int64_t track, int64_t step)
+{
+    int64_t tracks = pl_forecaster_tracks(forecaster), horizon = forecaster->horizon;
+    if (!forecaster->sigma)
+        return 0;
+    if (track >= 0 && forecaster->unseen[track] > 0)
+        return forecaster->sigma[track * horizon + step];
+    double squares = 0, windows = 0;
+    for (int64_t t = 0; t < tracks; t++) {
+        double sigma = forecaster->sigma[t * horizon + step];
+        squares += forecaster->unseen[t] * sigma * sigma;
+        windows += forecaster->unseen[t];
+    }
+    return windows > 0 ? sqrt(squares / windows) : 0;
+}
+
+double pl_forecaster_quantile(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
+                              double level)
+{
+    int64_t tracks = pl_forecaster_tracks(forecaster), horizon = forecaster->horizon;
+    if (!forecaster->grids)
+        return 0;
+    if (forecaster->grid_count > 1 && track >= 0 && forecaster->unseen[track] > 0)
+        return pl_grid_at(forecaster->grids + (track * horizon + step) * PL_GRID,
+                          (int64_t)forecaster->unseen[track], level);
+    double windows = 0, sum = 0;
+    for (int64_t t = 0; t < tracks; t++)
+        windows += forecaster->unseen[t];
+    double sigma = pl_forecaster_sigma(forecaster, track, step);
+    if (forecaster->grid_count == 1)
+        return sigma * pl_grid_at(forecaster->grids + step * PL_GRID, (int64_t)windows, level);
+    /* A stranger among tracks with grids of their own: the mean of theirs. */
+    for (int64_t t = 0; t < tracks && windows > 0; t++)
+        if (forecaster->unseen[t] > 0)
+            sum += forecaster->unseen[t] *
+                   pl_grid_at(forecaster->grids + (t * horizon + step) * PL_GRID,
+                              (int64_t)forecaster->unseen[t], level);
+    return windows > 0 ? sum / windows : 0;
+}
