@@ -416,26 +416,27 @@ double pl_forecaster_sigma(const struct pl_forecaster *forecaster, int64_t track
     return windows > 0 ? sqrt(squares / windows) : 0;
 }
 
-double pl_forecaster_quantile(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
-                              double level)
+int64_t pl_forecaster_grid(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
+                           float grid[PL_GRID])
 {
     int64_t tracks = pl_forecaster_tracks(forecaster), horizon = forecaster->horizon;
-    if (!forecaster->grids)
-        return 0;
-    if (forecaster->grid_count > 1 && track >= 0 && forecaster->unseen[track] > 0)
-        return pl_grid_at(forecaster->grids + (track * horizon + step) * PL_GRID,
-                          (int64_t)forecaster->unseen[track], level);
-    double windows = 0, sum = 0;
+    bool own = track >= 0 && forecaster->unseen[track] > 0;
+    if (forecaster->grid_count > 1 && own) {
+        memcpy(grid, forecaster->grids + (track * horizon + step) * PL_GRID,
+               PL_GRID * sizeof *grid);
+        return (int64_t)forecaster->unseen[track];
+    }
+    double windows = 0, sum[PL_GRID] = {0};
     for (int64_t t = 0; t < tracks; t++)
         windows += forecaster->unseen[t];
+    for (int64_t t = 0; t < tracks && forecaster->grid_count > 1; t++)
+        for (int q = 0; q < PL_GRID; q++)
+            sum[q] += forecaster->unseen[t] *
+                      (double)forecaster->grids[(t * horizon + step) * PL_GRID + q];
     double sigma = pl_forecaster_sigma(forecaster, track, step);
-    if (forecaster->grid_count == 1)
-        return sigma * pl_grid_at(forecaster->grids + step * PL_GRID, (int64_t)windows, level);
-    /* A stranger among tracks with grids of their own: the mean of theirs. */
-    for (int64_t t = 0; t < tracks && windows > 0; t++)
-        if (forecaster->unseen[t] > 0)
-            sum += forecaster->unseen[t] *
-                   pl_grid_at(forecaster->grids + (t * horizon + step) * PL_GRID,
-                              (int64_t)forecaster->unseen[t], level);
-    return windows > 0 ? sum / windows : 0;
+    for (int q = 0; q < PL_GRID; q++)
+        grid[q] = forecaster->grid_count == 1
+                      ? (float)(sigma * (double)forecaster->grids[step * PL_GRID + q])
+                      : (float)(windows > 0 ? sum[q] / windows : 0);
+    return (int64_t)windows;
 }

@@ -186,9 +186,10 @@ void pl_stretch_release(struct pl_stretch *stretch);
  * one the model has not seen: over all tracks.  0 when the model carries no errors. */
 double pl_forecaster_sigma(const struct pl_forecaster *forecaster, int64_t track, int64_t step);
 
-/* The split-conformal half width for coverage `level` (0..1), standardised; tracks as above. */
-double pl_forecaster_quantile(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
-                              double level);
+/* The quantile grid of a model's track at a step, standardised, and the number of windows behind
+ * it; tracks as above (-1: the mean of the tracks' grids). Needs forecaster->grids. */
+int64_t pl_forecaster_grid(const struct pl_forecaster *forecaster, int64_t track, int64_t step,
+                           float grid[PL_GRID]);
 
 /* Adds the windows inside ranges[s] of every series s of the panel to grams[m], the statistics of
  * map m (initialised by the caller; [map_count]).  In parallel over tracks, the same sums for any

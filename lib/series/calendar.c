@@ -189,16 +189,17 @@ int64_t pl_calendar_count(const struct pl_calendar_terms *terms)
     return count;
 }
 
-const char *pl_calendar_name(const struct pl_calendar_terms *terms, int64_t column, char out[48])
+const char *pl_calendar_name(const struct pl_calendar_terms *terms, int64_t column,
+                             char out[PL_TERM_SIZE])
 {
     for (int field = 0; field < PL_CALENDAR_FIELDS; field++) {
         if (!terms->fields[field])
             continue;
         if (column < fields[field].columns) {
             if (fields[field].columns == 1)
-                snprintf(out, 48, "%s", fields[field].name);
+                snprintf(out, PL_TERM_SIZE, "%s", fields[field].name);
             else
-                snprintf(out, 48, "%s=%" PRId64, fields[field].name, column + 1);
+                snprintf(out, PL_TERM_SIZE, "%s=%" PRId64, fields[field].name, column + 1);
             return out;
         }
         column -= fields[field].columns;
@@ -208,8 +209,8 @@ const char *pl_calendar_name(const struct pl_calendar_terms *terms, int64_t colu
         if (column < season_columns(season)) {
             char period[PL_NUMBER_SIZE];
             pl_format_double(period, season->period);
-            snprintf(out, 48, "%s(%" PRId64 "/%.28s)", column % 2 ? "sin" : "cos", column / 2 + 1,
-                     period);
+            snprintf(out, PL_TERM_SIZE, "%s(%" PRId64 "/%.28s)", column % 2 ? "sin" : "cos",
+                     column / 2 + 1, period);
             return out;
         }
         column -= season_columns(season);

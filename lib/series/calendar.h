@@ -60,8 +60,11 @@ bool pl_calendar_equal(const struct pl_calendar_terms *a, const struct pl_calend
 /* Number of columns. */
 int64_t pl_calendar_count(const struct pl_calendar_terms *terms);
 
+#define PL_TERM_SIZE 80
+
 /* Name of a column: "hour=3", "sin(2/24)"; the text lives in out. */
-const char *pl_calendar_name(const struct pl_calendar_terms *terms, int64_t column, char out[48]);
+const char *pl_calendar_name(const struct pl_calendar_terms *terms, int64_t column,
+                             char out[PL_TERM_SIZE]);
 
 /* PL_BAD_DATA "--calendar needs time stamps, ..." when fields are asked of a panel without. */
 enum pl_status pl_calendar_check(struct pl_context *context, const struct pl_calendar_terms *terms,
