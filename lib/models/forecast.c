@@ -224,9 +224,10 @@ static enum pl_status allocate(struct pl_context *context, struct pl_forecast *f
 
 enum pl_status pl_forecast_run(struct pl_context *context, struct pl_forecast *forecast,
                                const struct pl_forecaster *forecaster, const struct pl_panel *panel,
-                               int64_t steps, const struct pl_bands *bands)
+                               int64_t steps, const struct pl_bands *bands,
+                               struct pl_adaptive *live)
 {
-    struct job job = {.forecast = forecast, .forecaster = forecaster, .panel = panel};
+    struct job job = {.forecast = forecast, .forecaster = forecaster, .panel = panel, .live = live};
     *forecast =
         (struct pl_forecast){.steps = steps, .series_count = panel->series_count, .bands = *bands};
     forecast->column_count = panel->target_count * (1 + 2 * bands->level_count);

@@ -27,7 +27,8 @@ struct pl_forecast {
  * model with past columns (nobody knows those ahead). */
 enum pl_status pl_forecast_run(struct pl_context *context, struct pl_forecast *forecast,
                                const struct pl_forecaster *forecaster, const struct pl_panel *panel,
-                               int64_t steps, const struct pl_bands *bands) PL_MUST_CHECK;
+                               int64_t steps, const struct pl_bands *bands,
+                               struct pl_adaptive *live) PL_MUST_CHECK;
 void pl_forecast_release(struct pl_forecast *forecast);
 
 /* A segment of kind `forecast` but for history and end: values, time, id and, for a wide series,
