@@ -95,10 +95,11 @@ fuzz:
 	@sh tests/packages --install fuzz
 	@$(MAKE) --no-print-directory B=build/fuzz CC=clang CFLAGS='$(FUZZ_CFLAGS)' fuzz-programs
 	@for target in $(basename $(notdir $(FUZZ_SRC))); do \
-	    echo "fuzz $$target for $(FUZZ_SECONDS) s"; corpus=build/fuzz/corpus/$$target; \
-	    mkdir -p $$corpus; build/fuzz/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 \
-	        -timeout=20 -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/ $$corpus \
-	        $(wildcard tests/hostile) || exit 1; \
+	    corpus=build/fuzz/corpus/$$target log=build/fuzz/$$target.log; mkdir -p $$corpus; \
+	    build/fuzz/fuzz/$$target -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 \
+	        -print_final_stats=1 -artifact_prefix=build/fuzz/$$target- $$corpus \
+	        $(wildcard tests/hostile) >$$log 2>&1 || { tail -n 60 $$log; exit 1; }; \
+	    echo "ok $$target $$(sed -n 's/.*executed_units: *//p' $$log) inputs"; \
 	done
 fuzz-programs: $(FUZZ_SRC:tests/fuzz/%.c=$(B)/fuzz/%)
 
