@@ -72,7 +72,8 @@ struct pl_adam_report {
 };
 
 /* Trains on standardised columns and folds: out[1] when shared, else out[channels], all
- * initialised here.  `progress` (may be NULL) is called after each epoch with its losses.
+ * initialised here.  `progress` (may be NULL) is called after each epoch with its losses.  Without
+ * validation windows (a count of 0) all epochs are run and the last one's weights kept.
  * PL_BAD_DATA when there are fewer windows than one batch, PL_NUMERIC when the loss is not
  * finite. */
 enum pl_status pl_linear_adam(
