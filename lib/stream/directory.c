@@ -233,14 +233,10 @@ enum pl_status pl_spool_segment(struct pl_context *context, struct pl_reader *re
     enum pl_status status = pl_file_temporary(context, &fd);
     if (status != PL_OK)
         return status;
-    int again = dup(fd); /* the writer closes its own */
-    struct pl_writer *writer =
-        again < 0 ? NULL : pl_writer_open_fd(context, again, "a temporary file");
+    struct pl_writer *writer = pl_writer_open_fd(context, fd, "a temporary file");
     if (!writer) {
-        status =
-            again < 0 ? pl_fail_errno(context, "cannot duplicate a descriptor") : context->status;
         close(fd);
-        return status;
+        return context->status;
     }
     status = copy_rest(context, reader, current, writer, &found);
     if (status == PL_OK && found) {

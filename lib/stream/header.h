@@ -16,6 +16,7 @@
 #define PL_META_MAX    (1 << 20)
 #define PL_OPEN_MAX    64
 #define PL_FOOTER_SIZE 16
+#define PL_FOOTER      "\n# end " /* then 8 hex digits and a newline */
 
 enum pl_record_kind {
     PL_RECORD_TENSOR, /* solid, or opens a chunked tensor (chunked is true) */

@@ -25,8 +25,8 @@ enum pl_status pl_history_start(struct pl_context *context, struct pl_history *h
 /* Adds an input: a stream with its end sum and its own history (NULL: it had none), or another
  * file with the CRC-32 of its bytes. */
 enum pl_status pl_history_input(struct pl_context *context, struct pl_history *history,
-                                const char *name, uint32_t sum, const struct pl_meta_node *before)
-    PL_MUST_CHECK;
+                                const char *name, uint32_t sum,
+                                const struct pl_meta_node *before) PL_MUST_CHECK;
 
 /* Writes `meta: history`; call last before pl_writer_end. */
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,

@@ -27,24 +27,25 @@ enum {
 
 struct pl_record {
     struct pl_header header;
-    uint64_t index;     /* of the record in its segment, from 0 */
-    uint64_t segment;   /* from 0 */
-    uint64_t offset;    /* of the header in the input, bytes */
-    const char *text;   /* the header as stored, header_size bytes */
+    uint64_t index;   /* of the record in its segment, from 0 */
+    uint64_t segment; /* from 0 */
+    uint64_t offset;  /* of the header in the input, bytes */
+    const char *text; /* the header as stored, header_size bytes */
     size_t header_size;
-    /* For a chunk: the open tensor's dtype, rank and dims are copied into header, dims[0] = rows. */
+    /* For a chunk: the open tensor's dtype, rank and dims are copied into header, dims[0] = rows.
+     */
 };
 
 struct pl_reader; /* opaque */
 
 /* Opens a path ("-" or NULL: standard input).  NULL on failure.  The descriptor or memory forms
  * take ownership of nothing but close what they opened. */
-struct pl_reader *pl_reader_open(struct pl_context *context, const char *path, int flags)
-    PL_MUST_CHECK;
+struct pl_reader *pl_reader_open(struct pl_context *context, const char *path,
+                                 int flags) PL_MUST_CHECK;
 /* Takes over the descriptor; `before` are bytes already read from it (copied). */
 struct pl_reader *pl_reader_open_fd(struct pl_context *context, int fd, const char *name,
-                                    const void *before, size_t before_size, int flags)
-    PL_MUST_CHECK;
+                                    const void *before, size_t before_size,
+                                    int flags) PL_MUST_CHECK;
 struct pl_reader *pl_reader_open_memory(struct pl_context *context, const void *bytes, size_t size,
                                         const char *name, int flags) PL_MUST_CHECK;
 void pl_reader_close(struct pl_reader *reader); /* NULL is harmless */
@@ -60,8 +61,12 @@ bool pl_reader_is_mapped(const struct pl_reader *reader);
 enum pl_status pl_reader_next(struct pl_context *context, struct pl_reader *reader,
                               const struct pl_record **record) PL_MUST_CHECK;
 
+/* The record that pl_reader_next gave last. */
+const struct pl_record *pl_reader_record(const struct pl_reader *reader);
+
 /* The current record's stored payload as a whole, verified; valid until pl_reader_next (for a
- * mapped file: until close). */
+ * mapped file: until close).  It can be asked for again, also as a tensor or in pieces; what was
+ * taken in pieces or as a tensor cannot. */
 enum pl_status pl_reader_payload(struct pl_context *context, struct pl_reader *reader,
                                  const void **bytes, size_t *size) PL_MUST_CHECK;
 
@@ -82,6 +87,9 @@ enum pl_status pl_reader_piece(struct pl_context *context, struct pl_reader *rea
 /* The same decoded: pieces of whole elements of a solid tensor or chunk. */
 enum pl_status pl_reader_elements(struct pl_context *context, struct pl_reader *reader,
                                   const void **elements, int64_t *count) PL_MUST_CHECK;
+
+/* The CRC in the footer of the current payload, once that was taken and so verified. */
+uint32_t pl_reader_crc(const struct pl_reader *reader);
 
 /* Goes to a record of a mapped input at which it was before (record->offset), so that a segment can
  * be read in any order after it was read through once.  The next pl_reader_next returns it.  From

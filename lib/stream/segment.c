@@ -207,7 +207,7 @@ enum pl_status pl_segment_header(struct pl_context *context, struct pl_segment *
         status = check_close(context, segment, header);
         break;
     case PL_RECORD_END:
-        return check_end(context, segment, header);
+        return segment->partial ? PL_OK : check_end(context, segment, header);
     case PL_RECORD_META:
     case PL_RECORD_ERROR:
     case PL_RECORD_PRIVATE:
@@ -232,6 +232,7 @@ void pl_segment_reset(struct pl_segment *segment)
     segment->records = segment->size = 0;
     segment->sum = 0;
     segment->open_count = 0;
+    segment->partial = false;
     segment->names.count = 0;
     pl_arena_reset(&segment->names.arena);
     if (segment->names.capacity > NAMES_KEPT) { /* many small segments may follow a large one */

@@ -32,6 +32,7 @@ struct pl_segment {
     struct pl_names names;
     struct pl_open_tensor open[PL_OPEN_MAX];
     int open_count;
+    bool partial; /* begun in its middle: the end record's totals cannot be compared */
 };
 
 /* Checks the next header and enters it.  A chunk's header gets dtype, rank and dims of its open
