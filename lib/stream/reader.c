@@ -136,7 +136,7 @@ static enum pl_status fail_here(struct pl_context *context, struct pl_reader *re
     unsigned long long number = record->index + 1, at = record->offset;
     reader->failure = context->status;
     if (reader->segment.partial) /* the numbers are not known */
-        return pl_fail_at(context, "%s: '%s' at byte %llu", file, record->header.name, at);
+        return pl_fail_at(context, "%s: record at byte %llu", file, at);
     if (record->header.name[0])
         return pl_fail_at(context, "%s: %srecord %llu (%s '%s') at byte %llu", file, segment,
                           number, kind_name(record->header.kind), record->header.name, at);
