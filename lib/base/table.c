@@ -16,8 +16,7 @@ static size_t text_width(const char *text)
     return width;
 }
 
-/* Replaces what a terminal would obey: C0 controls, DEL, and C1 (U+0080 to U+009F). */
-static void defuse(char *text)
+void pl_text_defuse(char *text)
 {
     for (unsigned char *p = (unsigned char *)text; *p; p++) {
         if (*p < 0x20 || *p == 0x7f)
@@ -43,7 +42,7 @@ void pl_table_cell(struct pl_context *context, struct pl_table *table, const cha
     vsnprintf(cell, size, format, arguments);
     va_end(arguments);
     table->cells.size += size;
-    defuse(cell);
+    pl_text_defuse(cell);
     size_t column = table->count++ % strlen(table->align), width = text_width(cell);
     if (table->widths[column] < width)
         table->widths[column] = width;

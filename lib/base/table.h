@@ -25,6 +25,9 @@ struct pl_table {
     enum pl_status status;
 };
 
+/* Replaces what a terminal would obey by '?': C0 controls, DEL, and C1 (U+0080 to U+009F). */
+void pl_text_defuse(char *text);
+
 /* A failure (memory) stays in the table and is returned by pl_table_write. */
 void pl_table_cell(struct pl_context *context, struct pl_table *table, const char *format, ...)
     PL_PRINTF(3, 4);

@@ -254,3 +254,33 @@ enum pl_status pl_spool_segment(struct pl_context *context, struct pl_reader *re
     *spooled = pl_reader_open_fd(context, fd, pl_reader_name(reader), NULL, 0, 0);
     return *spooled ? PL_OK : context->status;
 }
+
+/* Back to the end of a mapped segment that was read in some order. */
+static enum pl_status leave_segment(struct pl_context *context, struct pl_store *store)
+{
+    const struct pl_record *record;
+    enum pl_status status = pl_reader_seek(context, store->input, store->directory.end);
+    return status == PL_OK ? pl_reader_next(context, store->input, &record) : status;
+}
+
+enum pl_status pl_store_next(struct pl_context *context, struct pl_store *store, bool *found)
+{
+    enum pl_status status = PL_OK;
+    if (pl_reader_is_mapped(store->input)) {
+        if (store->reader)
+            status = leave_segment(context, store);
+        store->reader = store->input;
+    } else {
+        pl_reader_close(store->reader);
+        status = pl_spool_segment(context, store->input, false, &store->reader);
+    }
+    *found = status == PL_OK && store->reader;
+    return *found ? pl_directory_scan(context, &store->directory, store->reader, found) : status;
+}
+
+void pl_store_release(struct pl_store *store)
+{
+    if (store->reader != store->input)
+        pl_reader_close(store->reader);
+    pl_directory_release(&store->directory);
+}

@@ -72,9 +72,21 @@ enum pl_status pl_elements_next(struct pl_context *context, struct pl_elements *
 
 /* Copies the records from the next one (or from the current one, with `current`) to the end of
  * the segment into an unlinked temporary stream and opens it: what came by a pipe becomes a mapped
- * file.  The source's own sum, which a history names, stays available by pl_reader_sum(reader).
- * *spooled = NULL when the input is at its end. */
+ * file.  *spooled = NULL when the input is at its end. */
 enum pl_status pl_spool_segment(struct pl_context *context, struct pl_reader *reader, bool current,
                                 struct pl_reader **spooled) PL_MUST_CHECK;
+
+/* An input whose segments can be read in any order, one segment at a time.  A mapped input stays
+ * where it is; from a pipe each segment is spooled. */
+struct pl_store {
+    struct pl_reader *input;       /* set by the caller, who also closes it */
+    struct pl_reader *reader;      /* mapped: the input, or its spooled segment */
+    struct pl_directory directory; /* of the segment */
+};
+
+/* The next segment; *found = false at the end of the input. */
+enum pl_status pl_store_next(struct pl_context *context, struct pl_store *store,
+                             bool *found) PL_MUST_CHECK;
+void pl_store_release(struct pl_store *store);
 
 #endif

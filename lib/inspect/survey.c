@@ -1,6 +1,6 @@
 /* A look over a segment.
  * SPDX-License-Identifier: MIT */
-#include "stream/survey.h"
+#include "inspect/survey.h"
 
 #include <stdlib.h>
 #include <string.h>

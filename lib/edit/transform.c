@@ -8,7 +8,7 @@
  * at the end.  ROWS: a chunked tensor, gathered into the chunks that the format prescribes for
  * compressed data (about 1 MiB of whole rows); the end of a chunk of the source also ends a chunk
  * of the result, so that a live series is passed on as it comes. */
-#include "stream/transform.h"
+#include "edit/transform.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  *
  * One pass over a reader.  Without statistics only headers and documents are read (and a series'
  * names and times); with them every element passes once, in constant memory. */
-#ifndef PL_STREAM_SURVEY_H
-#define PL_STREAM_SURVEY_H
+#ifndef PL_INSPECT_SURVEY_H
+#define PL_INSPECT_SURVEY_H
 
 #include "stream/bundle.h"
 #include "stream/directory.h"

@@ -3,8 +3,8 @@
  *
  * Elements are pushed in as they are read.  Memory is bounded by the pieces they come in and, where
  * the result is compressed or chunked, by one batch of its rows, never by the tensor. */
-#ifndef PL_STREAM_TRANSFORM_H
-#define PL_STREAM_TRANSFORM_H
+#ifndef PL_EDIT_TRANSFORM_H
+#define PL_EDIT_TRANSFORM_H
 
 #include "stream/writer.h"
 #include "tensor/slice.h"
