@@ -197,12 +197,6 @@ options() {
     each page
 }
 
-@test "man pages: no finding by mandoc -T lint" {
-    for page in "$TOP"/man/man?/*; do
-        mandoc -T lint -W warning "$page"
-    done
-}
-
 @test "man pages: the sections, in order" {
     page() {
         local expected='NAME SYNOPSIS DESCRIPTION OPTIONS EXIT STATUS EXAMPLES SEE ALSO '
@@ -215,28 +209,7 @@ options() {
     each page
 }
 
-# The command lines of a man page's EXAMPLES: what stands in literal displays.
-examples() {
-    awk '/^\.Sh / { on = $2 == "EXAMPLES" }
-         on && /^\.Dl / { sub(/^\.Dl /, ""); print; next }
-         on && /^\.Bd -literal/ { inside = 1; next }
-         /^\.Ed/ { inside = 0 }
-         inside && on { print }' "$1" | sed -e 's/\\e/\\/g' -e 's/\\-/-/g' -e 's/\\&//g' -e 's/\\(dq/"/g'
-}
-
-@test "man pages: every line in EXAMPLES runs as it stands" {
-    run_examples() {
-        local page=$TOP/man/man1/$1.1 place=$T/$1
-        mkdir -p "$place" && ln -sfn "$TOP/data" "$place/data" || return
-        examples "$page" >"$place/.lines"
-        [ -s "$place/.lines" ] || { echo "$1.1 has no examples"; return 1; }
-        (cd "$place" && sh -e .lines >.out 2>.err </dev/null) ||
-            { echo "$1.1: status $?"; cat "$place/.err"; return 1; }
-    }
-    each run_examples
-}
-
-@test "--help: its examples run too" {
+@test "--help: its examples run as they stand" {
     run_examples() {
         local place=$T/help-$1
         mkdir -p "$place" && ln -sfn "$TOP/data" "$place/data" || return

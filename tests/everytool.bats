@@ -213,7 +213,7 @@ behaves() {
     export LOCPATH=$T
     [ "$(LC_ALL=de_DE.UTF-8 bash -c 'printf %.1f 1,5')" = 1,5 ]
     german() {
-        LC_ALL=C sh -c "$COMMAND" <"$INPUT" >expected 2>expected.err
+        LC_ALL=C.UTF-8 sh -c "$COMMAND" <"$INPUT" >expected 2>expected.err
         LC_ALL=de_DE.UTF-8 sh -c "$COMMAND" <"$INPUT" >out 2>err
         cmp expected out && cmp expected.err err
     }
