@@ -1,0 +1,135 @@
+/* Blocks over threads: every block once, the first failure, warnings; progress lines.
+ * SPDX-License-Identifier: MIT */
+#include <unistd.h>
+
+#include "base/parallel.h"
+#include "base/progress.h"
+#include "check.h"
+
+enum { ITEMS = 1000 };
+
+struct job {
+    int runs[ITEMS];
+    int64_t fail_from;
+};
+
+static enum pl_status run_block(struct pl_context *context, void *data, int64_t item)
+{
+    struct job *job = data;
+    job->runs[item]++;
+    if (item % 100 == 0) {
+        pl_warn(context, "block %d", (int)item);
+    }
+    if (item >= job->fail_from) {
+        return pl_fail(context, PL_NUMERIC, "diverged in block %d", (int)item);
+    }
+    return PL_OK;
+}
+
+static void count_warning(void *user, const char *message)
+{
+    int *count = user;
+    *count += strncmp(message, "block ", 6) == 0; /* calls come one at a time */
+}
+
+static void every_block_once(void)
+{
+    for (int threads = 0; threads < 6; threads++) {
+        int warnings = 0, wrong = 0;
+        struct pl_context context = {.threads = threads, .warn = count_warning, .user = &warnings};
+        struct job job = {.fail_from = ITEMS};
+        CHECK(!pl_parallel(&context, ITEMS, run_block, &job));
+        for (int i = 0; i < ITEMS; i++) {
+            wrong += job.runs[i] != 1;
+        }
+        CHECK(wrong == 0 && warnings == ITEMS / 100 && context.status == PL_OK);
+        CHECK(!pl_parallel(&context, 0, run_block, &job));
+    }
+}
+
+static void first_failure(void)
+{
+    for (int threads = 1; threads < 6; threads++) {
+        for (int round = 0; round < 50; round++) {
+            struct pl_context context = {.threads = threads};
+            struct job job = {.fail_from = round * 19};
+            CHECK(pl_parallel(&context, ITEMS, run_block, &job) == PL_NUMERIC);
+            char expected[64];
+            snprintf(expected, sizeof expected, "diverged in block %d", round * 19);
+            CHECK_TEXT(context.message, expected);
+            CHECK(context.status == PL_NUMERIC);
+        }
+    }
+}
+
+static enum pl_status run_inner(struct pl_context *context, void *data, int64_t item)
+{
+    (void)item;
+    struct job inner = {.fail_from = ITEMS};
+    enum pl_status status = pl_parallel(context, 200, run_block, &inner);
+    for (int i = 0; i < 200; i++) {
+        if (inner.runs[i] != 1) {
+            status = pl_fail(context, PL_BAD_DATA, "block %d ran %d times", i, inner.runs[i]);
+        }
+    }
+    (void)data;
+    return status;
+}
+
+static void nested(void)
+{
+    int warnings = 0;
+    struct pl_context context = {.threads = 4, .warn = count_warning, .user = &warnings};
+    CHECK(!pl_parallel(&context, 20, run_inner, NULL));
+    CHECK(warnings == 40);
+}
+
+static void thread_counts(void)
+{
+    struct pl_context context = {.threads = 3};
+    CHECK(pl_parallel_threads(&context) == 3);
+    context.threads = 0;
+    CHECK(pl_parallel_threads(&context) >= 1);
+    context.threads = 1000000;
+    CHECK(pl_parallel_threads(&context) == 256);
+}
+
+static void progress(void)
+{
+    struct pl_progress progress = {0};
+    char line[160];
+    CHECK(!pl_progress_line(&progress, true, line));
+    pl_progress_start(&progress, "reading", "B", 4096);
+    pl_progress_add(&progress, 1000);
+    pl_progress_add(&progress, 24);
+    CHECK(!pl_progress_line(&progress, true, line));
+    progress.started -= 4; /* as if four seconds had passed */
+    progress.shown -= 4;
+    strcpy(progress.note, "loss 0.5");
+    CHECK(!pl_progress_line(&progress, false, line));
+    CHECK(pl_progress_line(&progress, true, line));
+    CHECK_TEXT(line, "reading: 1.0 KiB of 4.0 KiB (25 %), 255 B/s, 0:12 left, loss 0.5");
+    CHECK(!pl_progress_line(&progress, true, line));
+    progress.shown -= 61;
+    progress.quiet = true;
+    CHECK(!pl_progress_line(&progress, false, line));
+    progress.quiet = false;
+    CHECK(pl_progress_line(&progress, false, line));
+    pl_progress_start(&progress, "epoch 3", "windows", 0);
+    pl_progress_add(&progress, 1000);
+    progress.started -= 100;
+    progress.shown -= 100;
+    CHECK(pl_progress_line(&progress, false, line));
+    CHECK(strncmp(line, "epoch 3: 1000 windows, ", 23) == 0);
+    CHECK(strstr(line, "left") == NULL);
+}
+
+int main(void)
+{
+    RUN(every_block_once);
+    RUN(first_failure);
+    RUN(nested);
+    RUN(thread_counts);
+    RUN(progress);
+    FINISH();
+}
