@@ -440,3 +440,41 @@ int64_t pl_forecaster_grid(const struct pl_forecaster *forecaster, int64_t track
                       : (float)(windows > 0 ? sum[q] / windows : 0);
     return (int64_t)windows;
 }
+
+/* ---- What it remembers of its data ------------------------------------------------------- */
+
+/* The last rows of one channel before row `end`, back to the last gap in the stamps. */
+static void copy_tail(const struct pl_panel *panel, int64_t series, int64_t column, int64_t end,
+                      int64_t count, double *out)
+{
+    const double *values = pl_panel_column(panel, series, column);
+    const int64_t *stamps = panel->series[series].stamps;
+    for (int64_t i = 0; i < count; i++)
+        out[i] = NAN;
+    for (int64_t i = count - 1, row = end - 1; i >= 0 && row >= 0; i--, row--) {
+        out[i] = values[row];
+        if (stamps && row > 0 && !pl_step_follows(&panel->step, stamps[row - 1], stamps[row]))
+            break;
+    }
+}
+
+enum pl_status pl_forecaster_remember(struct pl_context *context, struct pl_forecaster *forecaster,
+                                      const struct pl_panel *panel, const int64_t *ends)
+{
+    int64_t length = pl_forecaster_window(forecaster) - 1, columns = panel->column_count;
+    size_t cells, series = (size_t)panel->series_count;
+    if (!pl_mul_size((size_t)(panel->series_count * columns), (size_t)length, &cells))
+        return pl_fail(context, PL_SYSTEM, "out of memory: too many channels");
+    forecaster->tail = pl_new(context, cells, sizeof(double));
+    forecaster->end = pl_new(context, series, sizeof(int64_t));
+    forecaster->rows = pl_new(context, series, sizeof(int64_t));
+    if (!forecaster->tail || !forecaster->end || !forecaster->rows)
+        return context->status;
+    for (int64_t s = 0; s < panel->series_count; s++) {
+        for (int64_t c = 0; c < columns; c++)
+            copy_tail(panel, s, c, ends[s], length, forecaster->tail + (s * columns + c) * length);
+        forecaster->end[s] = pl_panel_stamp(panel, s, ends[s] - 1);
+        forecaster->rows[s] = ends[s];
+    }
+    return PL_OK;
+}

@@ -34,8 +34,8 @@ struct pl_predictor {
     int64_t season;
 };
 
-/* Errors of a predictor over all windows inside ranges[series]; where keep, sigma, grids and
- * unseen of the forecaster are made from them. */
+/* Errors of a predictor over all windows inside ranges[series].  keep: sigma, grids and unseen of
+ * the forecaster, which must be NULL, are made from them; the panel's tracks are the model's. */
 enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecaster *forecaster,
                                    const struct pl_panel *panel, const struct pl_match *match,
                                    const struct pl_range *ranges,
