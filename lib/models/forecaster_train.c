@@ -86,7 +86,7 @@ static enum pl_status median_rows(struct pl_context *context, const struct pl_pa
 static enum pl_status choose_sizes(struct pl_context *context, struct pl_forecaster *f,
                                    const struct pl_panel *panel, const struct pl_training *training)
 {
-    int64_t rows;
+    int64_t rows = 0;
     if (median_rows(context, panel, &rows))
         return context->status;
     f->lookback = training->lookback;
