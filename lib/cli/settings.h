@@ -77,6 +77,10 @@ enum pl_status pl_settings_operands(struct pl_context *context,
 /* True when the tool was asked for something that needs no input, such as --list-models. */
 bool pl_settings_alone(const struct pl_settings *settings);
 
+/* arguments.c: the arguments without those that no result depends on, argv[0] first. */
+enum pl_status pl_settings_arguments(struct pl_context *context, struct pl_settings *settings,
+                                     const char *tool, int *argc, char ***argv) PL_MUST_CHECK;
+
 /* config.c */
 enum pl_status pl_config_load(struct pl_context *context, struct pl_settings *settings,
                               const char *path) PL_MUST_CHECK;

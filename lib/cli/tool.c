@@ -188,6 +188,8 @@ static enum pl_status serve(struct pl_run *run, struct pl_settings *settings, in
     if (settings->shared.print_config)
         return pl_config_print(context, settings, stdout);
     status = take_operands(run, settings);
+    if (status == PL_OK)
+        status = pl_settings_arguments(context, settings, run->tool->name, &run->argc, &run->argv);
     if (status == PL_OK && settings->shared.lock != NULL)
         status = pl_lock_take(context, settings->shared.lock);
     if (status != PL_OK)
@@ -212,7 +214,7 @@ static enum pl_status finish_output(struct pl_context *context, enum pl_status s
 
 int pl_tool_main(const struct pl_tool *tool, int argc, char **argv)
 {
-    struct pl_run run = {.tool = tool, .argc = argc, .argv = argv};
+    struct pl_run run = {.tool = tool};
     struct pl_settings settings = {.tool = tool};
     enum pl_status status;
 

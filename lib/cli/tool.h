@@ -58,7 +58,7 @@ struct pl_run {
     struct pl_common common;
     const char **operands; /* NULL-terminated */
     int operand_count;
-    int argc; /* the arguments as given, for the history */
+    int argc; /* the arguments that made the result, for the history (cli/arguments.c) */
     char **argv;
     bool stdout_terminal, stderr_terminal, stdin_terminal;
     struct pl_progress progress; /* quiet is set from -q; show it with pl_run_progress */

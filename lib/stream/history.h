@@ -2,8 +2,17 @@
  * SPDX-License-Identifier: MIT
  *
  * One entry a step: tool, version, args, seed, inputs.  Histories of the inputs come first, each
- * entry once.  An input that an earlier entry made carries `from`, that entry's number.  No time,
- * no host: equal runs give equal bytes. */
+ * entry once.  An input that an earlier entry made carries `from`, that entry's number, counted
+ * from 1.  No time, no host: equal runs give equal bytes.
+ *
+ *     - tool: lin-train
+ *       version: "0.1.0"
+ *       args: ["-m", "nlinear", "sales.csv"]
+ *       seed: 0
+ *       inputs: [{name: "sales.csv", sum: "x0badcafe"}]
+ *     - tool: lin-forecast
+ *       ...
+ *       inputs: [{name: "-", sum: "x12345678", from: 1}, {name: "sales.csv", sum: "x0badcafe"}] */
 #ifndef PL_STREAM_HISTORY_H
 #define PL_STREAM_HISTORY_H
 
@@ -11,13 +20,13 @@
 #include "stream/writer.h"
 
 struct pl_history {
-    struct pl_meta meta; /* a list */
-    struct pl_meta_node *step, *inputs;
-    struct pl_buffer scratch;
+    struct pl_meta meta;
+    struct pl_meta_node *steps;         /* those before this run */
+    struct pl_meta_node *step, *inputs; /* of this run */
 };
 
-/* Starts the entry of this run.  argv is copied without the options that cannot change a result
- * (-j -o -q -v --memory --lock --resume). */
+/* Starts the entry of this run.  argv[0] is left out; the rest comes from struct pl_run, which has
+ * dropped the options that cannot change a result. */
 enum pl_status pl_history_start(struct pl_context *context, struct pl_history *history,
                                 const char *tool, const char *version, int argc, char **argv,
                                 int64_t seed) PL_MUST_CHECK;
@@ -32,7 +41,9 @@ enum pl_status pl_history_input(struct pl_context *context, struct pl_history *h
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
                                 struct pl_writer *writer) PL_MUST_CHECK;
 
-/* The pipeline as a sh script that writes to standard output. */
+/* The pipeline as a sh script that writes to standard output, to be run in the folder where the
+ * files are that it names.  What went from step to step by name is made again under a temporary
+ * name, what went by pipe is piped, and standard input that came from nowhere is asked for. */
 enum pl_status pl_history_script(struct pl_context *context, const struct pl_meta_node *history,
                                  struct pl_buffer *out) PL_MUST_CHECK;
 void pl_history_release(struct pl_history *history);
