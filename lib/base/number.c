@@ -1,98 +1,56 @@
-/* Numbers to text and back, the same in every locale.
- * SPDX-License-Identifier: MIT */
+/* Integers and byte counts to and from text, and doubles to text, the same in every locale.
+ * Reading doubles is in scan.c.
+ * SPDX-License-Identifier: MIT
+ *
+ * The shortest text of a double: scaled by a power of ten in long double, it gives an integer of
+ * 19 digits, of which 17 (a float: 9) are enough to tell any two doubles apart.  It is cut to ever
+ * more digits from 15 (6) up, rounded to the nearer side first, and the first that reads back as
+ * the same value is taken.  Below that count no two decimals read as the same double, so only
+ * trailing zeros are left to drop.  Each candidate is read back by the exact pl_decimal: an error
+ * in the scaling could not go unnoticed, and printf would take over. */
 #include "base/number.h"
 
-#include <locale.h>
+#include <float.h>
 #include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-static pthread_once_t c_locale_once = PTHREAD_ONCE_INIT;
-static locale_t c_locale; /* made once, then read only */
+enum {
+    POWER_MOST = 27, /* 10^27 is the last that is exact in an 80-bit long double */
+    DIGITS = 19      /* that always fit 64 bits */
+};
 
-static void make_c_locale(void)
-{
-    c_locale = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-}
+static const long double long_powers[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,
+                                          1e7L,  1e8L,  1e9L,  1e10L, 1e11L, 1e12L, 1e13L,
+                                          1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L, 1e20L,
+                                          1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+
+static const uint64_t powers[] = {1,
+                                  10,
+                                  100,
+                                  1000,
+                                  10000,
+                                  100000,
+                                  1000000,
+                                  10000000,
+                                  100000000,
+                                  1000000000,
+                                  10000000000,
+                                  100000000000,
+                                  1000000000000,
+                                  10000000000000,
+                                  100000000000000,
+                                  1000000000000000,
+                                  10000000000000000,
+                                  100000000000000000};
 
 static bool is_digit(char byte)
 {
     return byte >= '0' && byte <= '9';
 }
 
-static bool parse_word(const char *text, size_t size, double *out)
-{
-    bool negative = size && *text == '-';
-    if (size && (*text == '-' || *text == '+')) {
-        text++;
-        size--;
-    }
-    if (size == 3 && strncasecmp(text, "nan", 3) == 0) {
-        *out = NAN;
-    } else if ((size == 3 && strncasecmp(text, "inf", 3) == 0) ||
-               (size == 8 && strncasecmp(text, "infinity", 8) == 0)) {
-        *out = negative ? -INFINITY : INFINITY;
-    } else {
-        return false;
-    }
-    return true;
-}
-
-static size_t skip_digits(const char *text, size_t size, size_t at)
-{
-    while (at < size && is_digit(text[at])) {
-        at++;
-    }
-    return at;
-}
-
-static bool is_decimal(const char *text, size_t size)
-{
-    size_t at = size && (*text == '-' || *text == '+');
-    size_t whole = skip_digits(text, size, at) - at;
-    at += whole;
-    size_t fraction = 0;
-    if (at < size && text[at] == '.') {
-        at++;
-        fraction = skip_digits(text, size, at) - at;
-        at += fraction;
-    }
-    if (whole + fraction == 0) {
-        return false;
-    }
-    if (at < size && (text[at] == 'e' || text[at] == 'E')) {
-        at++;
-        at += at < size && (text[at] == '-' || text[at] == '+');
-        size_t end = skip_digits(text, size, at);
-        if (end == at) {
-            return false;
-        }
-        at = end;
-    }
-    return at == size;
-}
-
-bool pl_parse_double(const char *text, size_t size, double *out)
-{
-    if (!is_decimal(text, size)) {
-        return parse_word(text, size, out);
-    }
-    pthread_once(&c_locale_once, make_c_locale);
-    char *copy = strndup(text, size);
-    if (!copy) {
-        return false;
-    }
-    double value = strtod_l(copy, NULL, c_locale);
-    free(copy);
-    if (isinf(value)) {
-        return false;
-    }
-    *out = value;
-    return true;
-}
+/* ---- Reading ---- */
 
 bool pl_parse_uint64(const char *text, size_t size, uint64_t *out)
 {
@@ -164,89 +122,187 @@ bool pl_parse_bytes(const char *text, size_t size, uint64_t *out)
     return true;
 }
 
-/* Lays out `digits` (no trailing zeros) times 10^exponent as %g would: plain from 1e-4 to below
- * 1e16.
- */
-static size_t lay_out(char out[PL_NUMBER_SIZE], bool negative, const char *digits, int count,
-                      int exponent)
+/* ---- Writing ---- */
+
+static size_t put_text(char out[PL_NUMBER_SIZE], const char *text)
 {
-    char *at = out;
-    if (negative) {
-        *at++ = '-';
+    size_t size = strlen(text);
+    memcpy(out, text, size + 1);
+    return size;
+}
+
+/* Writes the last count digits of value at out. */
+static void put_digits(char *out, uint64_t value, int count)
+{
+    for (; count > 0; value /= 10) {
+        out[--count] = (char)('0' + value % 10);
     }
+}
+
+static int count_digits(uint64_t value)
+{
+    int count = 1;
+    for (; value >= 10000; value /= 10000) {
+        count += 4;
+    }
+    return count + (value >= 10) + (value >= 100) + (value >= 1000);
+}
+
+/* Lays out digits * 10^exponent, digits > 0: plain from 1e-4 to below 1e16, else as 1.5e-07. */
+static size_t lay_out(char out[PL_NUMBER_SIZE], bool negative, uint64_t digits, int exponent)
+{
+    while (digits % 10 == 0) {
+        digits /= 10;
+        exponent++;
+    }
+    char *at = out;
+    *at = '-';
+    at += negative;
+    int count = count_digits(digits);
     int point = count + exponent; /* digits before the decimal point */
     if (point > 16 || point < -3) {
-        *at++ = digits[0];
-        if (count > 1) {
-            *at++ = '.';
-            memcpy(at, digits + 1, (size_t)count - 1);
-            at += count - 1;
-        }
-        return (size_t)(at - out) +
-               (size_t)snprintf(at, PL_NUMBER_SIZE - (size_t)(at - out), "e%+03d", point - 1);
-    }
-    if (point <= 0) {
-        memcpy(at, "0.0000", (size_t)(2 - point));
+        put_digits(at + 1, digits, count);
+        at[0] = at[1];
+        at[1] = '.';
+        at += count > 1 ? count + 1 : 1;
+        int magnitude = point > 0 ? point - 1 : 1 - point, width = magnitude < 100 ? 2 : 3;
+        *at++ = 'e';
+        *at++ = point > 0 ? '+' : '-';
+        put_digits(at, (uint64_t)magnitude, width);
+        at += width;
+    } else if (exponent >= 0) {
+        put_digits(at, digits, count);
+        memset(at + count, '0', (size_t)exponent);
+        at += point;
+    } else if (point <= 0) {
+        memcpy(at, "0.0000", 6);
         at += 2 - point;
-        memcpy(at, digits, (size_t)count);
+        put_digits(at, digits, count);
         at += count;
     } else {
-        for (int i = 0; i < point; i++) {
-            *at++ = i < count ? digits[i] : '0';
-        }
-        if (count > point) {
-            *at++ = '.';
-            memcpy(at, digits + point, (size_t)(count - point));
-            at += count - point;
-        }
+        put_digits(at + 1, digits, count);
+        memmove(at, at + 1, (size_t)point);
+        at[point] = '.';
+        at += count + 1;
     }
     *at = '\0';
     return (size_t)(at - out);
 }
 
-static size_t format_shortest(char out[PL_NUMBER_SIZE], double value, bool single)
+/* What tells the two types apart. */
+struct width {
+    int least, most; /* digits that always survive in the type; digits that always hold it */
+    double normal;   /* the smallest value for which they do */
+    bool single;
+};
+
+static bool reads_back(uint64_t digits, int exponent, double value, bool single)
 {
-    if (isnan(value)) {
-        return (size_t)snprintf(out, PL_NUMBER_SIZE, "nan");
-    }
-    if (isinf(value) || value == 0) {
-        const char *text = value == 0 ? "0" : "inf";
-        return (size_t)snprintf(out, PL_NUMBER_SIZE, "%s%s", signbit(value) ? "-" : "", text);
-    }
-    size_t length = 0;
-    for (int precision = 1; precision <= 17; precision++) {
-        char text[PL_NUMBER_SIZE], digits[20] = {0};
-        snprintf(text, sizeof text, "%.*e", precision - 1, fabs(value));
-        int count = 0;
-        const char *at = text;
-        for (; *at != 'e'; at++) {
-            if (is_digit(*at)) { /* skips the decimal point of any locale */
-                digits[count++] = *at;
+    double back = pl_decimal(digits, exponent);
+    return single ? (float)back == (float)value : back == value;
+}
+
+/* Shortens `digits`, of which there are 19, to the fewest that read back as value. */
+static bool shorten(uint64_t *digits, int *exponent, double value, struct width width)
+{
+    for (int count = width.least; count <= width.most; count++) {
+        int dropped = DIGITS - count;
+        uint64_t unit = powers[dropped], below = *digits / unit;
+        bool up = *digits % unit >= unit / 2;
+        for (int side = 0; side < 2; side++, up = !up) {
+            if (reads_back(below + up, *exponent + dropped, value, width.single)) {
+                *digits = below + up;
+                *exponent += dropped;
+                return true;
             }
         }
-        int exponent = atoi(at + 1) - (count - 1);
-        while (count > 1 && digits[count - 1] == '0') {
-            count--;
-            exponent++;
+    }
+    return false;
+}
+
+/* Digits and exponent by printf, for positive values far from 1. */
+static size_t format_slowly(char out[PL_NUMBER_SIZE], bool negative, double value,
+                            struct width width)
+{
+    uint64_t digits = 0;
+    int exponent = 0;
+    for (int count = value < width.normal ? 1 : width.least; count <= width.most; count++) {
+        char text[PL_NUMBER_SIZE];
+        snprintf(text, sizeof text, "%.*e", count - 1, value);
+        const char *at = text;
+        for (digits = 0; *at != 'e'; at++) {
+            if (is_digit(*at)) { /* steps over the decimal point of any locale */
+                digits = digits * 10 + (uint64_t)(*at - '0');
+            }
         }
-        length = lay_out(out, value < 0, digits, count, exponent);
-        double back;
-        if (pl_parse_double(out, length, &back) &&
-            (single ? (float)back == (float)value : back == value)) {
+        exponent = (int)strtol(at + 1, NULL, 10) - (count - 1);
+        if (reads_back(digits, exponent, value, width.single)) {
+            break;
+        }
+        if (reads_back(digits + 1, exponent, value, width.single)) {
+            digits++;
             break;
         }
     }
-    return length;
+    return lay_out(out, negative, digits, exponent);
+}
+
+/* value * 10^exponent, at most two roundings; |exponent| <= 2 * POWER_MOST. */
+static long double scale(long double value, int exponent)
+{
+    int size = abs(exponent), first = size < POWER_MOST ? size : POWER_MOST;
+    long double power = long_powers[first] * long_powers[size - first];
+    return exponent < 0 ? value / power : value * power;
+}
+
+static size_t format_shortest(char out[PL_NUMBER_SIZE], double value, struct width width)
+{
+    bool negative = signbit(value);
+    value = fabs(value);
+    if (isnan(value)) {
+        return put_text(out, "nan");
+    }
+    if (value == 0 || isinf(value)) {
+        return put_text(out, value == 0 ? &"-0"[!negative] : &"-inf"[!negative]);
+    }
+    /* Whole numbers and short decimals: of those with `least` digits or fewer, at most one reads
+     * as value, so that finding one is finding the shortest. */
+    double limit = (double)powers[width.least];
+    if (value < limit && value == (double)(uint64_t)value) {
+        return lay_out(out, negative, (uint64_t)value, 0);
+    }
+    if (value * 1e6 < limit - 1) {
+        uint64_t millionths = (uint64_t)(value * 1e6 + 0.5);
+        if (reads_back(millionths, -6, value, width.single)) {
+            return lay_out(out, negative, millionths, -6);
+        }
+    }
+    int binary;
+    frexp(value, &binary);
+    int exponent = (int)floor((binary - 1) * 0.30102999566398120) - (DIGITS - 1);
+    if (value < width.normal || exponent < -2 * POWER_MOST || exponent >= 2 * POWER_MOST) {
+        return format_slowly(out, negative, value, width);
+    }
+    long double scaled = scale(value, -exponent);
+    if (scaled >= 1e19L) { /* the estimate is low by one at times */
+        exponent++;
+        scaled = scale(value, -exponent);
+    }
+    uint64_t digits = (uint64_t)scaled;
+    if (!shorten(&digits, &exponent, value, width)) {
+        return format_slowly(out, negative, value, width);
+    }
+    return lay_out(out, negative, digits, exponent);
 }
 
 size_t pl_format_double(char out[PL_NUMBER_SIZE], double value)
 {
-    return format_shortest(out, value, false);
+    return format_shortest(out, value, (struct width){DBL_DIG, 17, DBL_MIN, false});
 }
 
 size_t pl_format_float(char out[PL_NUMBER_SIZE], float value)
 {
-    return format_shortest(out, value, true);
+    return format_shortest(out, (double)value, (struct width){FLT_DIG, 9, FLT_MIN, true});
 }
 
 size_t pl_format_bytes(char out[PL_NUMBER_SIZE], uint64_t bytes)

@@ -16,6 +16,10 @@ bool pl_parse_double(const char *text, size_t size, double *out);
  * Words (nan, inf) are not numbers here. */
 size_t pl_scan_double(const char *text, size_t size, char point, double *out);
 
+/* The double nearest to number * 10^power; infinity when it is too large. */
+double pl_decimal(uint64_t number, int64_t power);
+
+/* Decimal digits, with a sign before them or without. */
 bool pl_parse_int64(const char *text, size_t size, int64_t *out);
 bool pl_parse_uint64(const char *text, size_t size, uint64_t *out);
 
@@ -24,7 +28,8 @@ bool pl_parse_bytes(const char *text, size_t size, uint64_t *out);
 
 #define PL_NUMBER_SIZE 32
 
-/* Writes the shortest text that reads back as the same value and returns its length. */
+/* Writes the shortest text that reads back as the same value, NUL behind, and returns its length:
+ * 0.1, 12, 1e+22, nan, -inf. */
 size_t pl_format_double(char out[PL_NUMBER_SIZE], double value);
 size_t pl_format_float(char out[PL_NUMBER_SIZE], float value);
 

@@ -51,6 +51,7 @@ enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_f
         struct pl_context own;
         own.status = PL_OK;
         own.message[0] = '\0';
+        own.upstream_size = 0;
         own.warn = context->warn ? warn_caller : NULL;
         own.user = context;
         own.threads = 1;
@@ -63,6 +64,8 @@ enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_f
                 failure = status;
                 context->status = own.status;
                 memcpy(context->message, own.message, sizeof own.message);
+                memcpy(context->upstream, own.upstream, own.upstream_size);
+                context->upstream_size = own.upstream_size;
             }
         }
     }

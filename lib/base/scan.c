@@ -1,4 +1,4 @@
-/* Decimal numbers in running text, correctly rounded and fast.
+/* Reading decimal numbers, correctly rounded and fast.
  * SPDX-License-Identifier: MIT
  *
  * A number w * 10^q with an integer w below 2^64 is what nearly every cell of a table holds.  The
@@ -13,16 +13,26 @@
  *     exact answer to "is it half way", so rounding to even is right without any table of
  *     approximations.
  *   - q > 0 beyond that: w * 5^q, exact in 128 bits, rounded the same way.
- *   - more than 19 digits or a larger exponent: the C library. */
+ *   - more than 19 digits or a larger exponent: strtod, on text rebuilt from digits and exponent
+ *     alone, in which no locale expects a point. */
 #include "base/number.h"
 
 #include <float.h>
 #include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 __extension__ typedef unsigned __int128 uint128;
 
-enum { DIGITS_MOST = 19, FIVES = 28, CHUNK = 8, SLOW_MOST = 1024 };
+enum {
+    DIGITS_MOST = 19,  /* decimal digits that always fit 64 bits */
+    DIGITS_KEPT = 800, /* digits of a long number that strtod sees; 768 decide any half way */
+    FIVES = 28,
+    CHUNK = 8
+};
 
 static const uint64_t five_to[FIVES] = {1u,
                                         5u,
@@ -60,18 +70,48 @@ static const double ten_to[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
 static const uint64_t ten_integer[] = {1,      10,      100,      1000,     10000,
                                        100000, 1000000, 10000000, 100000000};
 
-/* The leading digits among the next eight bytes: returns how many, and their value. */
-static inline int eight_digits(const char *at, const char *end, uint64_t *value)
+static inline uint64_t load_eight(const char *at)
 {
-    uint64_t word = 0;
-    if (end - at >= CHUNK) {
-        memcpy(&word, at, CHUNK);
-    } else {
-        memcpy(&word, at, (size_t)(end - at)); /* the zero bytes behind are no digits */
-    }
+    uint64_t word;
+    memcpy(&word, at, sizeof word);
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
     word = __builtin_bswap64(word);
 #endif
+    return word;
+}
+
+static inline uint64_t load_four(const char *at)
+{
+    uint32_t word;
+    memcpy(&word, at, sizeof word);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    word = __builtin_bswap32(word);
+#endif
+    return word;
+}
+
+/* Up to eight bytes as a word, first byte lowest; the zeros behind a short run are no digits.
+ * Loads that overlap put the same byte in the same place, which is faster than a loop. */
+static inline uint64_t load_bytes(const char *at, ptrdiff_t size)
+{
+    if (size >= CHUNK) {
+        return load_eight(at);
+    }
+    if (size >= 4) {
+        return load_four(at) | load_four(at + size - 4) << CHAR_BIT * (size - 4);
+    }
+    if (size == 0) {
+        return 0;
+    }
+    const unsigned char *bytes = (const unsigned char *)at;
+    return bytes[0] | (uint64_t)bytes[size / 2] << CHAR_BIT * (size / 2) |
+           (uint64_t)bytes[size - 1] << CHAR_BIT * (size - 1);
+}
+
+/* The leading digits among the next eight bytes: returns how many, and their value. */
+static inline int eight_digits(const char *at, const char *end, uint64_t *value)
+{
+    uint64_t word = load_bytes(at, end - at);
     uint64_t digits = word ^ 0x3030303030303030u; /* '0'..'9' become 0..9 */
     uint64_t others = (digits | (digits + 0x7676767676767676u)) & 0x8080808080808080u;
     int count = others ? __builtin_ctzll(others) / CHAR_BIT : CHUNK;
@@ -115,8 +155,7 @@ static double round_to_double(uint128 wide, bool rest, int power)
         kept++;
     }
     uint64_t scale_bits = (uint64_t)(DBL_MAX_EXP - 1 + power + drop) << (DBL_MANT_DIG - 1);
-    double
-        scale; /* a power of two: the numbers that come here are far from the ends of the range */
+    double scale; /* a power of two; what comes here is far from the ends of the range */
     memcpy(&scale, &scale_bits, sizeof scale);
     return (double)kept * scale;
 }
@@ -148,33 +187,57 @@ static inline bool join(uint64_t number, int64_t power, double *out)
     divisor <<= divisor_shift;
     uint128 dividend = (uint128)number << 63;
     uint64_t quotient = (uint64_t)(dividend / divisor);
-    bool rest = dividend % divisor != 0;
+    bool rest = (uint128)quotient * divisor != dividend;
     *out = round_to_double(quotient, rest, (int)power - 63 - shift + divisor_shift);
     return true;
 }
 
-/* The C library's answer for text[0..size), whose decimal point may be another byte. */
-static bool join_slowly(const char *text, size_t size, char point, double *out)
+double pl_decimal(uint64_t number, int64_t power)
 {
-    char copy[SLOW_MOST];
-    if (point == '.') {
-        return pl_parse_double(text, size, out);
+    double value;
+    if (join(number, power, &value)) {
+        return value;
     }
-    if (size > sizeof copy) {
-        return false;
-    }
-    memcpy(copy, text, size);
-    char *found = memchr(copy, point, size);
-    if (found) {
-        *found = '.';
-    }
-    return pl_parse_double(copy, size, out);
+    char text[48];
+    power = power > 9999 ? 9999 : power < -9999 ? -9999 : power;
+    snprintf(text, sizeof text, "%llue%d", (unsigned long long)number, (int)power);
+    return strtod(text, NULL);
 }
 
-/* Reads an exponent such as e-12 if there is one; a value beyond any double's stops growing. */
+/* The value of any number of digits, [at, end) with at most one point among them, times
+ * 10^power of the last digit.  Digits that strtod does not see matter only in that they are
+ * there: a 1 stands for them. */
+static double join_many(const char *at, const char *end, int64_t power)
+{
+    char text[DIGITS_KEPT + 32];
+    size_t kept = 0;
+    bool more = false;
+    for (; at < end; at++) {
+        bool digit = *at >= '0' && *at <= '9', leading = kept == 0 && *at == '0';
+        if (digit && !leading && kept < DIGITS_KEPT) {
+            text[kept++] = *at;
+        } else if (digit && !leading) {
+            more |= *at != '0';
+            power++;
+        }
+    }
+    if (kept == 0) {
+        return 0;
+    }
+    if (more) {
+        text[kept++] = '1';
+        power--;
+    }
+    power = power > 9999 ? 9999 : power < -9999 ? -9999 : power;
+    snprintf(text + kept, sizeof text - kept, "e%d", (int)power);
+    return strtod(text, NULL);
+}
+
+/* Reads an exponent such as e-12 if there is one; beyond what digits could balance it stops
+ * growing. */
 static inline const char *exponent(const char *at, const char *end, int64_t *out)
 {
-    enum { EXPONENT_MOST = 100000 };
+    const int64_t most = (int64_t)1 << 56;
     const char *digit = at;
     if (digit == end || (*digit | 0x20) != 'e') {
         return at;
@@ -185,7 +248,7 @@ static inline const char *exponent(const char *at, const char *end, int64_t *out
     const char *first = digit;
     int64_t value = 0;
     for (; digit < end && *digit >= '0' && *digit <= '9'; digit++) {
-        value = value < EXPONENT_MOST ? value * 10 + (*digit - '0') : value;
+        value = value < most ? value * 10 + (*digit - '0') : value;
     }
     *out = negative ? -value : value;
     return digit > first ? digit : at;
@@ -209,12 +272,46 @@ size_t pl_scan_double(const char *text, size_t size, char point, double *out)
     if (digits == 0) {
         return 0;
     }
+    const char *digits_end = at;
     int64_t power = 0;
     at = exponent(at, end, &power);
-    size_t length = (size_t)(at - text);
-    if (digits > DIGITS_MOST || !join(number, power - fraction, out)) {
-        return join_slowly(text, length, point, out) ? length : 0;
+    double value;
+    if (digits > DIGITS_MOST) {
+        value = join_many(first, digits_end, power - fraction);
+    } else {
+        value = pl_decimal(number, power - fraction);
     }
-    *out = negative ? -*out : *out;
-    return length;
+    if (isinf(value)) {
+        return 0;
+    }
+    *out = value * (1 - 2 * negative); /* signs are random: no branch on them */
+    return (size_t)(at - text);
+}
+
+/* nan, inf or infinity in any case, behind a sign. */
+static bool parse_word(const char *text, size_t size, double *out)
+{
+    bool negative = size > 0 && *text == '-';
+    size_t sign = size > 0 && (*text == '-' || *text == '+');
+    text += sign;
+    size -= sign;
+    if (size == 3 && strncasecmp(text, "nan", 3) == 0) {
+        *out = NAN;
+    } else if ((size == 3 && strncasecmp(text, "inf", 3) == 0) ||
+               (size == 8 && strncasecmp(text, "infinity", 8) == 0)) {
+        *out = negative ? -INFINITY : INFINITY;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool pl_parse_double(const char *text, size_t size, double *out)
+{
+    double value;
+    if (size == 0 || pl_scan_double(text, size, '.', &value) != size) {
+        return parse_word(text, size, out);
+    }
+    *out = value;
+    return true;
 }
