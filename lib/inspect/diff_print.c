@@ -49,7 +49,7 @@ static enum pl_status value_cells(struct pl_context *context, struct pl_table *t
     struct pl_buffer text = {0};
     int64_t place[PL_MAX_RANK];
     enum pl_status status = PL_OK;
-    bool some = row->difference.unequal > 0;
+    bool some = row->difference.unequal > row->difference.nans;
     if (some) {
         find_place(row->a, at, place);
         status = pl_shape_text(context, &text, row->a->rank, place);
@@ -71,12 +71,13 @@ static enum pl_status row_cells(struct pl_context *context, struct pl_table *tab
     pl_table_cell(context, table, "%s", status == PL_OK ? state.data : "");
     pl_buffer_release(&state);
     if (!has_values(row)) {
-        for (int i = 0; i < 7; i++)
+        for (int i = 0; i < 8; i++)
             pl_table_cell(context, table, "%s", "");
         return status;
     }
     pl_table_cell(context, table, "%" PRId64 " of %" PRId64, difference->unequal,
                   difference->count);
+    pl_table_cell(context, table, "%" PRId64, difference->nans);
     snprintf(text, sizeof text, "%.6g", difference->absolute);
     if (!pl_dtype_is_float(row->a->dtype))
         snprintf(text, sizeof text, "%" PRIu64, difference->ulp);
@@ -86,8 +87,6 @@ static enum pl_status row_cells(struct pl_context *context, struct pl_table *tab
     if (status == PL_OK)
         status = value_cells(context, table, row, text, difference->relative_at);
     snprintf(text, sizeof text, "%" PRIu64, difference->ulp);
-    if (difference->ulp == UINT64_MAX && pl_dtype_is_float(row->a->dtype))
-        snprintf(text, sizeof text, "NaN");
     if (status == PL_OK)
         status = value_cells(context, table, row, text, difference->ulp_at);
     return status;
@@ -96,9 +95,9 @@ static enum pl_status row_cells(struct pl_context *context, struct pl_table *tab
 enum pl_status pl_diff_text(struct pl_context *context, const struct pl_diff *diff, bool all,
                             struct pl_buffer *out)
 {
-    static const char *const heads[] = {"TENSOR",   "A AND B", "UNEQUAL", "ABSOLUTE", "AT",
-                                        "RELATIVE", "AT",      "ULP",     "AT"};
-    struct pl_table table = {.align = "llrrlrlrl"};
+    static const char *const heads[] = {"TENSOR", "A AND B",  "UNEQUAL", "NAN", "ABSOLUTE",
+                                        "AT",     "RELATIVE", "AT",      "ULP", "AT"};
+    struct pl_table table = {.align = "llrrrlrlrl"};
     enum pl_status status = PL_OK;
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
         pl_table_cell(context, &table, "%s", heads[i]);
@@ -133,7 +132,10 @@ static void add_values(struct pl_context *context, struct pl_meta *meta, struct 
     pl_meta_add_int(context, meta, node, "count", difference->count);
     pl_meta_add_int(context, meta, node, "unequal", difference->unequal);
     pl_meta_add_int(context, meta, node, "outside", difference->outside);
-    if (difference->unequal == 0)
+    pl_meta_add_int(context, meta, node, "nan", difference->nans);
+    if (difference->nans > 0)
+        add_place(context, meta, node, "nan_at", row->a, difference->nan_at);
+    if (difference->unequal == difference->nans)
         return;
     int length = snprintf(text, sizeof text, "%" PRIu64, difference->ulp);
     if (pl_dtype_is_float(row->a->dtype))

@@ -43,13 +43,15 @@ const struct pl_meta_node *pl_survey_document(const struct pl_survey *survey, co
     return NULL;
 }
 
-/* Text carried as bytes has no statistics worth reading. */
-static bool is_text(const struct pl_directory_entry *entry)
+/* Text carried as bytes has no statistics worth reading, nor have the time stamps of a series. */
+static bool is_plain(const struct pl_survey *survey, const struct pl_directory_entry *entry)
 {
-    size_t size = strlen(entry->name);
-    return entry->dtype == PL_U8 && (strcmp(entry->name, "series.names") == 0 ||
-                                     strcmp(entry->name, "tokenizer.json") == 0 ||
-                                     (size > 7 && strcmp(entry->name + size - 7, ".levels") == 0));
+    const char *name = entry->name;
+    size_t size = strlen(name);
+    if (entry->dtype == PL_U8)
+        return strcmp(name, "series.names") != 0 && strcmp(name, "tokenizer.json") != 0 &&
+               (size < 7 || strcmp(name + size - 7, ".levels") != 0);
+    return !survey->is_series || strcmp(name, "time") != 0;
 }
 
 /* Prepares the statistics of a tensor that was just announced. */
@@ -68,7 +70,7 @@ static enum pl_status start_tensor(struct pl_context *context, struct pl_survey 
     struct pl_survey_tensor *tensor = &survey->tensors[directory->current];
     *tensor = (struct pl_survey_tensor){0};
     survey->tensor_count = directory->current + 1;
-    if (!survey->statistics || is_text(entry))
+    if (!survey->statistics || !is_plain(survey, entry))
         return PL_OK;
     bool channels = survey->is_series && entry->rank == 2 && strcmp(entry->name, "values") == 0;
     tensor->count = channels ? entry->dims[1] : 1;

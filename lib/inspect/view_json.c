@@ -1,6 +1,5 @@
 /* A survey as JSON for programs.
  * SPDX-License-Identifier: MIT */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +18,7 @@ static void summary_keys(struct pl_context *context, struct pl_meta *meta,
     pl_meta_add_int(context, meta, node, "count", summary->count);
     pl_meta_add_scalar(context, meta, node, "min", low, strlen(low), false);
     pl_meta_add_scalar(context, meta, node, "max", high, strlen(high), false);
-    pl_meta_add_real(context, meta, node, "mean", finite ? summary->mean : (double)NAN);
+    pl_meta_add_real(context, meta, node, "mean", pl_summary_mean(summary));
     pl_meta_add_real(context, meta, node, "sd", pl_summary_deviation(summary));
     pl_meta_add_int(context, meta, node, "nan", summary->nans);
     pl_meta_add_int(context, meta, node, "inf", summary->infinities);

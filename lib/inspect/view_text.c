@@ -7,17 +7,26 @@
 #include "base/table.h"
 #include "inspect/view.h"
 
+/* Integers in full, floats to the digits that a reader takes in. */
+static void bound_text(char out[32], const void *element, enum pl_dtype dtype)
+{
+    if (pl_dtype_is_float(dtype))
+        snprintf(out, 32, "%.6g", pl_element(element, dtype, 0));
+    else
+        pl_element_text(out, element, dtype, 0);
+}
+
 static void summary_cells(struct pl_context *context, struct pl_table *table,
                           const struct pl_summary *summary)
 {
     char low[32], high[32];
     const int64_t counts[] = {summary->nans, summary->infinities, summary->zeros};
     if (pl_summary_finite(summary) > 0) {
-        pl_element_text(low, summary->low, summary->dtype, 0);
-        pl_element_text(high, summary->high, summary->dtype, 0);
+        bound_text(low, summary->low, summary->dtype);
+        bound_text(high, summary->high, summary->dtype);
         pl_table_cell(context, table, "%s", low);
         pl_table_cell(context, table, "%s", high);
-        pl_table_cell(context, table, "%.6g", summary->mean);
+        pl_table_cell(context, table, "%.6g", pl_summary_mean(summary));
         pl_table_cell(context, table, "%.6g", pl_summary_deviation(summary));
     } else {
         for (int i = 0; i < 4; i++)

@@ -266,6 +266,9 @@ static enum pl_status leave_segment(struct pl_context *context, struct pl_store 
 enum pl_status pl_store_next(struct pl_context *context, struct pl_store *store, bool *found)
 {
     enum pl_status status = PL_OK;
+    *found = false;
+    if (store->over)
+        return PL_OK;
     if (pl_reader_is_mapped(store->input)) {
         if (store->reader)
             status = leave_segment(context, store);
@@ -274,8 +277,10 @@ enum pl_status pl_store_next(struct pl_context *context, struct pl_store *store,
         pl_reader_close(store->reader);
         status = pl_spool_segment(context, store->input, false, &store->reader);
     }
-    *found = status == PL_OK && store->reader;
-    return *found ? pl_directory_scan(context, &store->directory, store->reader, found) : status;
+    if (status == PL_OK && store->reader)
+        status = pl_directory_scan(context, &store->directory, store->reader, found);
+    store->over = !*found;
+    return status;
 }
 
 void pl_store_release(struct pl_store *store)

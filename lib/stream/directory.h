@@ -82,6 +82,7 @@ struct pl_store {
     struct pl_reader *input;       /* set by the caller, who also closes it */
     struct pl_reader *reader;      /* mapped: the input, or its spooled segment */
     struct pl_directory directory; /* of the segment */
+    bool over;                     /* there is no further segment */
 };
 
 /* The next segment; *found = false at the end of the input. */

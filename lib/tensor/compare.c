@@ -69,25 +69,24 @@ static void compare_element(struct pl_difference *difference, const void *a, con
                             enum pl_dtype dtype, int64_t index, int64_t at)
 {
     double left = pl_element(a, dtype, index), right = pl_element(b, dtype, index);
-    double absolute, relative;
-    uint64_t ulp;
-    bool passes;
     if (isnan(left) || isnan(right)) {
         if (isnan(left) && isnan(right))
             return;
-        absolute = relative = INFINITY;
-        ulp = UINT64_MAX;
-        passes = false;
-    } else {
-        bool is_float = pl_dtype_is_float(dtype);
-        ulp = is_float ? float_distance(a, b, dtype, index) : integer_distance(a, b, dtype, index);
-        if (ulp == 0)
-            return;
-        absolute = is_float ? fabs(left - right) : (double)ulp;
-        relative = isinf(right) ? INFINITY : absolute / fabs(right);
-        /* An infinite b would let everything pass. */
-        passes = isfinite(right) && absolute <= difference->atol + difference->rtol * fabs(right);
+        difference->unequal++;
+        difference->outside++;
+        if (difference->nans++ == 0)
+            difference->nan_at = at;
+        return;
     }
+    bool is_float = pl_dtype_is_float(dtype);
+    uint64_t ulp =
+        is_float ? float_distance(a, b, dtype, index) : integer_distance(a, b, dtype, index);
+    if (ulp == 0)
+        return;
+    double absolute = is_float ? fabs(left - right) : (double)ulp;
+    double relative = isinf(right) ? INFINITY : absolute / fabs(right);
+    /* An infinite b would let everything pass. */
+    bool passes = isfinite(right) && absolute <= difference->atol + difference->rtol * fabs(right);
     difference->unequal++;
     difference->outside += !passes;
     if (absolute > difference->absolute) {

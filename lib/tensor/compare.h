@@ -11,10 +11,11 @@ struct pl_difference {
     int64_t count;     /* elements compared */
     int64_t unequal;   /* not the same value */
     int64_t outside;   /* of those, beyond the tolerance */
-    double absolute;   /* largest |a - b|; infinite where one of the two is NaN */
+    int64_t nans;      /* of those, where one of the two is NaN: left out of what follows */
+    double absolute;   /* largest |a - b| */
     double relative;   /* largest |a - b| / |b|; infinite where b is 0 */
     uint64_t ulp;      /* most representable values between a and b; exact for integers */
-    int64_t absolute_at, relative_at, ulp_at;
+    int64_t nan_at, absolute_at, relative_at, ulp_at; /* the first such element's position */
 };
 
 /* Compares count further elements of one dtype.  NaN equals NaN, -0 equals 0.  Integers are

@@ -11,10 +11,11 @@
 struct pl_summary {
     enum pl_dtype dtype;
     int64_t count, nans, infinities, zeros;
-    double mean;                   /* of the finite elements; 0 when there are none */
-    double sum, sum_error;         /* compensated */
-    double square, square_error;   /* sum of squared distances from the mean, compensated */
     unsigned char low[8], high[8]; /* the smallest and largest finite element, as stored */
+    /* Inner state: sums over the distances from the origin, which is 0, or for 64-bit integers the
+     * first element, since these do not fit a double. */
+    unsigned char origin[8];
+    double mean, sum, sum_error, square, square_error;
     double low_value, high_value;
 };
 
@@ -24,9 +25,10 @@ struct pl_summary pl_summary_init(enum pl_dtype dtype);
 enum pl_status pl_summary_add(struct pl_context *context, struct pl_summary *summary,
                               const void *elements, int64_t count, int64_t stride) PL_MUST_CHECK;
 
-/* Elements that were neither NaN nor infinite. */
+/* Elements that were neither NaN nor infinite; of them (NaN when there are none) the mean and the
+ * standard deviation with divisor n. */
 int64_t pl_summary_finite(const struct pl_summary *summary);
-/* Standard deviation with divisor n. */
+double pl_summary_mean(const struct pl_summary *summary);
 double pl_summary_deviation(const struct pl_summary *summary);
 
 /* The same for one long run, several times as fast: elements are gathered into blocks.  Blocks
