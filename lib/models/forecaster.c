@@ -458,12 +458,21 @@ static void copy_tail(const struct pl_panel *panel, int64_t series, int64_t colu
     }
 }
 
+void pl_forecaster_remember_series(struct pl_forecaster *forecaster, int64_t series,
+                                   const struct pl_panel *panel, int64_t from, int64_t end)
+{
+    int64_t length = pl_forecaster_window(forecaster) - 1, columns = panel->column_count;
+    for (int64_t c = 0; c < columns; c++)
+        copy_tail(panel, from, c, end, length, forecaster->tail + (series * columns + c) * length);
+    forecaster->end[series] = pl_panel_stamp(panel, from, end - 1);
+}
+
 enum pl_status pl_forecaster_remember(struct pl_context *context, struct pl_forecaster *forecaster,
                                       const struct pl_panel *panel, const int64_t *ends)
 {
-    int64_t length = pl_forecaster_window(forecaster) - 1, columns = panel->column_count;
     size_t cells, series = (size_t)panel->series_count;
-    if (!pl_mul_size((size_t)(panel->series_count * columns), (size_t)length, &cells))
+    if (!pl_mul_size((size_t)(panel->series_count * panel->column_count),
+                     (size_t)pl_forecaster_window(forecaster) - 1, &cells))
         return pl_fail(context, PL_SYSTEM, "out of memory: too many channels");
     forecaster->tail = pl_new(context, cells, sizeof(double));
     forecaster->end = pl_new(context, series, sizeof(int64_t));
@@ -471,9 +480,7 @@ enum pl_status pl_forecaster_remember(struct pl_context *context, struct pl_fore
     if (!forecaster->tail || !forecaster->end || !forecaster->rows)
         return context->status;
     for (int64_t s = 0; s < panel->series_count; s++) {
-        for (int64_t c = 0; c < columns; c++)
-            copy_tail(panel, s, c, ends[s], length, forecaster->tail + (s * columns + c) * length);
-        forecaster->end[s] = pl_panel_stamp(panel, s, ends[s] - 1);
+        pl_forecaster_remember_series(forecaster, s, panel, s, ends[s]);
         forecaster->rows[s] = ends[s];
     }
     return PL_OK;

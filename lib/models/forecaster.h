@@ -227,9 +227,10 @@ enum pl_status pl_forecaster_update(struct pl_context *context, struct pl_foreca
 
 /* Adds the statistics of a model trained on other rows or other series with the same
  * configuration.  Series in both must have equal scalers unless both carry PL_STATS_CHANNEL.
- * Solve afterwards with pl_forecaster_settle. PL_BAD_DATA names the field that differs. */
+ * Solve afterwards with pl_forecaster_settle.  PL_BAD_DATA names the field that differs.  `other`
+ * is used up (its statistics are rescaled) but stays the caller's to release. */
 enum pl_status pl_forecaster_merge(struct pl_context *context, struct pl_forecaster *forecaster,
-                                   const struct pl_forecaster *other) PL_MUST_CHECK;
+                                   struct pl_forecaster *other) PL_MUST_CHECK;
 enum pl_status pl_forecaster_settle(struct pl_context *context,
                                     struct pl_forecaster *forecaster) PL_MUST_CHECK;
 

@@ -42,10 +42,41 @@ enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecas
                                    const struct pl_predictor *predictor, bool keep,
                                    struct pl_part_errors *errors) PL_MUST_CHECK;
 
-/* Takes names, step and last rows over from the panel the model is fitted to: rows [0, ends[s]) of
- * every series. */
+/* Adds the baselines to the report. test may be NULL. */
+enum pl_status pl_forecaster_score_baselines(struct pl_context *context,
+                                             struct pl_forecaster *forecaster,
+                                             const struct pl_panel *panel,
+                                             const struct pl_match *match,
+                                             const struct pl_range *validation,
+                                             const struct pl_range *test) PL_MUST_CHECK;
+
+/* The last rows of every series before ends[s], and how many there were. */
 enum pl_status pl_forecaster_remember(struct pl_context *context, struct pl_forecaster *forecaster,
                                       const struct pl_panel *panel,
                                       const int64_t *ends) PL_MUST_CHECK;
+
+/* The same for one series of the model, from series `from` of the panel. */
+void pl_forecaster_remember_series(struct pl_forecaster *forecaster, int64_t series,
+                                   const struct pl_panel *panel, int64_t from, int64_t end);
+
+/* A track's errors in units `factor` times as fine. */
+void pl_forecaster_rescale_errors(struct pl_forecaster *forecaster, int64_t track, double factor);
+
+/* Pools a track's errors with those of a track of another forecaster, whose units are turned into
+ * ours by factor; weight discounts our own.  Grids that all tracks share are pooled apart, `old`
+ * windows with `more`. */
+void pl_forecaster_pool_errors(struct pl_forecaster *forecaster, int64_t track, double weight,
+                               const struct pl_forecaster *from, int64_t from_track, double factor);
+void pl_forecaster_pool_grids(struct pl_forecaster *forecaster, double old,
+                              const struct pl_forecaster *from, double more);
+
+/* One track's statistics in the units of another scaler; old_first and new_first are the first
+ * channel of its series in each. */
+enum pl_status pl_forecaster_rescale_track(struct pl_context *context,
+                                           const struct pl_forecaster *forecaster,
+                                           struct pl_gram *gram, int64_t target,
+                                           const struct pl_scaler *old, int64_t old_first,
+                                           const struct pl_scaler *new,
+                                           int64_t new_first) PL_MUST_CHECK;
 
 #endif

@@ -38,7 +38,9 @@ static enum pl_status say_head(struct pl_context *context, const struct pl_forec
                             f->horizon, ridge, rows, f->training_windows,
                             f->training_windows == 1 ? "" : "s",
                             f->long_format ? f->series_count : f->target_count,
-        f->long_format ? "series" : f->target_count == 1 ? "column" : "columns");
+                            f->long_format         ? "series"
+                            : f->target_count == 1 ? "column"
+                                                   : "columns");
 }
 
 enum pl_status pl_forecaster_report(struct pl_context *context,

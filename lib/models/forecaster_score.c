@@ -9,8 +9,8 @@
  * Quantiles belong to each track where it has at least a hundred windows of its own.  Where tracks
  * have fewer (many short series), or there are too many tracks and steps, one grid of errors
  * divided by their sigma serves all: the shape is pooled, the size stays each track's own.  (So
- * it is for a single track, where it makes no difference.)  A grid_count of 1 on entry asks for
- * the shared form. */
+ * it is for a single track, where it makes no difference.)  A grid_count on entry that is not 0
+ * asks for the form it stands for. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -208,8 +208,10 @@ static enum pl_status prepare_keeping(struct pl_context *context, struct scoring
                                            pl_forecaster_window(forecaster));
         fewest = windows < fewest ? windows : fewest;
     }
-    scoring->shared = tracks == 1 || fewest < SAMPLE_LEAST ||
-                      tracks * horizon > GRIDS_MOST / PL_GRID || forecaster->grid_count == 1;
+    scoring->shared = forecaster->grid_count == 1;
+    if (forecaster->grid_count == 0)
+        scoring->shared =
+            tracks == 1 || fewest < SAMPLE_LEAST || tracks * horizon > GRIDS_MOST / PL_GRID;
     scoring->sample_most = SAMPLE_MOST;
     if (scoring->shared && (POOL_SIZE + tracks - 1) / tracks < SAMPLE_MOST)
         scoring->sample_most = (POOL_SIZE + tracks - 1) / tracks;
@@ -287,4 +289,29 @@ enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecas
     free(scoring.pool);
     free(scoring.pooled);
     return status;
+}
+
+enum pl_status
+pl_forecaster_score_baselines(struct pl_context *context, struct pl_forecaster *forecaster,
+                              const struct pl_panel *panel, const struct pl_match *match,
+                              const struct pl_range *validation, const struct pl_range *test)
+{
+    static const char *const names[] = {"repeat", "seasonal-naive"};
+    for (int i = 0; i < 2; i++) {
+        const struct pl_model_type *type = pl_model_find(names[i]);
+        struct pl_predictor naive = {.baseline = (enum pl_baseline)type->variant,
+                                     .season = forecaster->season};
+        struct pl_contender row = {.type = type, .ridge = NAN};
+        if (type->variant == PL_SEASONAL_NAIVE &&
+            (forecaster->season < 2 || forecaster->season > forecaster->lookback))
+            continue;
+        if (pl_forecaster_score(context, forecaster, panel, match, validation, &naive, false,
+                                &row.validation))
+            return context->status;
+        if (test &&
+            pl_forecaster_score(context, forecaster, panel, match, test, &naive, false, &row.test))
+            return context->status;
+        forecaster->contenders[forecaster->contender_count++] = row;
+    }
+    return PL_OK;
 }

@@ -454,22 +454,9 @@ static enum pl_status crown_baseline(struct pl_context *context, struct pl_forec
 static enum pl_status score_all(struct pl_context *context, struct trainer *t)
 {
     struct pl_forecaster *f = t->f;
-    static const char *const baselines[] = {"repeat", "seasonal-naive"};
     int best = 0;
-    for (int i = 0; i < 2; i++) {
-        const struct pl_model_type *type = pl_model_find(baselines[i]);
-        struct pl_predictor naive = {.baseline = (enum pl_baseline)type->variant,
-                                     .season = f->season};
-        struct pl_contender contender = {.type = type, .ridge = NAN};
-        if (type->variant == PL_SEASONAL_NAIVE && (f->season < 2 || f->season > f->lookback))
-            continue;
-        if (pl_forecaster_score(context, f, t->panel, &t->match, t->validation, &naive, false,
-                                &contender.validation) ||
-            pl_forecaster_score(context, f, t->panel, &t->match, t->test, &naive, false,
-                                &contender.test))
-            return context->status;
-        f->contenders[f->contender_count++] = contender;
-    }
+    if (pl_forecaster_score_baselines(context, f, t->panel, &t->match, t->validation, t->test))
+        return context->status;
     for (int i = 1; i < f->contender_count; i++) {
         double least = best ? f->contenders[best].validation.mse : t->validation_mse;
         if (!t->training->type && f->contenders[i].validation.windows > 0 &&
@@ -489,20 +476,6 @@ static enum pl_status score_all(struct pl_context *context, struct trainer *t)
 
 /* ---- The final fit ----------------------------------------------------------------------- */
 
-/* Sigma and the tracks' own grids in units of the new scaler. */
-static void rescale_errors(struct pl_forecaster *f, const struct pl_scaler *old)
-{
-    int64_t columns = pl_forecaster_columns(f);
-    for (int64_t t = 0; f->sigma && t < pl_forecaster_tracks(f); t++) {
-        int64_t channel = t / f->target_count * columns + t % f->target_count;
-        double factor = old->scale[channel] / f->scaler.scale[channel];
-        for (int64_t h = 0; h < f->horizon; h++)
-            f->sigma[t * f->horizon + h] *= factor;
-        for (int64_t i = 0; i < f->horizon * PL_GRID && f->grid_count > 1; i++)
-            f->grids[t * f->horizon * PL_GRID + i] *= (float)factor;
-    }
-}
-
 static enum pl_status refit(struct pl_context *context, struct trainer *t)
 {
     struct pl_forecaster *f = t->f;
@@ -512,8 +485,11 @@ static enum pl_status refit(struct pl_context *context, struct trainer *t)
         t->train[s] = (struct pl_range){0, t->panel->series[s].rows};
     enum pl_status status =
         pl_scaler_fit(context, &f->scaler, t->panel, t->train, (enum pl_scale)f->scale);
-    if (!status)
-        rescale_errors(f, &old);
+    int64_t columns = pl_forecaster_columns(f);
+    for (int64_t track = 0; track < pl_forecaster_tracks(f) && !status; track++) {
+        int64_t channel = track / f->target_count * columns + track % f->target_count;
+        pl_forecaster_rescale_errors(f, track, old.scale[channel] / f->scaler.scale[channel]);
+    }
     pl_scaler_release(&old);
     pl_match_release(&t->match);
     if (status || pl_forecaster_match(context, f, t->panel, &t->match) ||

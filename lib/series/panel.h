@@ -109,4 +109,12 @@ void pl_panel_track_name(const struct pl_panel *panel, int64_t track, char out[P
  * the longest track's differences; 0 when there is none. */
 int64_t pl_panel_season(const struct pl_panel *panel);
 
+/* A panel of the rows of `more` with `length` earlier rows in front of each series: before[channel
+ * * length ..] are their values (NaN where there is none), ends[s] the stamp of the last of them;
+ * skip[s] rows of `more` are left out.  Rows that do not follow on those before start a new
+ * piece.  Known-future rows are not taken over.  `more` must outlive the panel. */
+enum pl_status pl_panel_join(struct pl_context *context, struct pl_panel *joined,
+                             const struct pl_panel *more, const double *before, int64_t length,
+                             const int64_t *ends, const int64_t *skip) PL_MUST_CHECK;
+
 #endif
