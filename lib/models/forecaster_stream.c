@@ -478,12 +478,12 @@ static enum pl_status read_stats(struct pl_context *context, struct pl_forecaste
                                  const struct pl_bundle *bundle)
 {
     int64_t regressors = f->lookback * (1 + f->past_count);
-    const struct pl_tensor *xx, *yx;
+    const struct pl_tensor *xx, *xy;
     if (f->stats_kind == PL_STATS_NONE)
         return PL_OK;
     int64_t count = f->stats_kind == PL_STATS_CHANNEL ? pl_forecaster_tracks(f) : f->map_count;
     if (find_array(context, bundle, "stats.xx", PL_F64, count, regressors, regressors, &xx) ||
-        find_array(context, bundle, "stats.yx", PL_F64, count, f->horizon, regressors, &yx))
+        find_array(context, bundle, "stats.xy", PL_F64, count, regressors, f->horizon, &xy))
         return context->status;
     f->stats = pl_new(context, (size_t)count, sizeof *f->stats);
     if (!f->stats)

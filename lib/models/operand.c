@@ -1,0 +1,51 @@
+/* Operands of the forecasting tools: see operand.h.
+ * SPDX-License-Identifier: MIT */
+#include "models/operand.h"
+
+#include <string.h>
+
+enum pl_status pl_operand_open(struct pl_context *context, struct pl_operand *operand,
+                               const char *path, const struct pl_import *import)
+{
+    *operand = (struct pl_operand){.path = path};
+    return pl_input_bundle(context, path, import, &operand->source, &operand->bundle);
+}
+
+void pl_operand_close(struct pl_operand *operand)
+{
+    pl_bundle_release(&operand->bundle);
+    memset(operand, 0, sizeof *operand);
+}
+
+bool pl_operand_is_model(const struct pl_operand *operand)
+{
+    return strcmp(pl_bundle_kind(&operand->bundle), "model") == 0;
+}
+
+enum pl_status pl_operand_model(struct pl_context *context, const struct pl_operand *operand,
+                                struct pl_forecaster *forecaster)
+{
+    if (!pl_operand_is_model(operand))
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: expected a model, found %s (make one with lin-train)",
+                       operand->bundle.source, pl_bundle_kind(&operand->bundle));
+    return pl_forecaster_read(context, forecaster, &operand->bundle);
+}
+
+enum pl_status pl_operand_panel(struct pl_context *context, const struct pl_operand *operand,
+                                const struct pl_panel_options *options, struct pl_panel *panel)
+{
+    if (pl_operand_is_model(operand))
+        return pl_fail(context, PL_BAD_DATA, "%s: expected a series, found a model",
+                       operand->bundle.source);
+    return pl_panel_load(context, panel, &operand->bundle, options);
+}
+
+enum pl_status pl_operand_history(struct pl_context *context, const struct pl_operand *operand,
+                                  struct pl_history *history)
+{
+    bool stream = operand->source.format == PL_FORMAT_STREAM;
+    return pl_history_input(context, history, operand->path,
+                            stream ? operand->bundle.sum : operand->source.sum,
+                            stream ? pl_bundle_document(&operand->bundle, "history") : NULL);
+}
