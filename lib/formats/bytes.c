@@ -247,18 +247,27 @@ enum pl_status pl_bytes_expect_end(struct pl_context *context, struct pl_bytes *
 
 enum pl_status pl_bytes_sum(struct pl_context *context, struct pl_bytes *bytes, uint32_t *sum)
 {
-    if (bytes->stored) {
-        *sum = pl_crc32(0, bytes->stored, bytes->stored_size);
-        return PL_OK;
+    if (bytes->stored && !bytes->summed) {
+        bytes->sum = pl_crc32(0, bytes->stored, bytes->stored_size);
+        bytes->summed = true;
     }
     const uint8_t *data;
     size_t size;
-    enum pl_status status;
-    while (!(status = pl_bytes_peek(context, bytes, 1, &data, &size)) && size > 0) {
-        pl_bytes_skip(bytes, size);
+    enum pl_status status = PL_OK;
+    while (!status && !bytes->stored && !bytes->ended) {
+        status = pl_bytes_peek(context, bytes, 1, &data, &size);
+        pl_bytes_skip(bytes, status ? 0 : size);
     }
     *sum = bytes->sum;
     return status;
+}
+
+void pl_bytes_set_sum(struct pl_bytes *bytes, uint32_t sum)
+{
+    if (bytes->stored && !bytes->compressed) {
+        bytes->sum = sum;
+        bytes->summed = true;
+    }
 }
 
 /* Shows stored bytes as they are, or has them inflated on the way. */

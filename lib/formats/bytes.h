@@ -30,6 +30,7 @@ struct pl_bytes {
     bool compressed;
     struct pl_gunzip gunzip;
     bool ended;    /* data holds the last byte */
+    bool summed;   /* sum is that of all stored bytes */
     uint32_t sum;  /* CRC-32 of the stored bytes read so far, when not mapped */
     void *spooled; /* mapping of a temporary file with the rest of the input */
     size_t spooled_size;
@@ -66,6 +67,10 @@ enum pl_status pl_bytes_expect_end(struct pl_context *context,
 /* CRC-32 of the stored bytes, of all of them. */
 enum pl_status pl_bytes_sum(struct pl_context *context, struct pl_bytes *bytes,
                             uint32_t *sum) PL_MUST_CHECK;
+
+/* Spares pl_bytes_sum the pass when the importer knows the sum of what pl_bytes_rest gave it;
+ * without effect where those are not the stored bytes. */
+void pl_bytes_set_sum(struct pl_bytes *bytes, uint32_t sum);
 
 /* pl_fail with the input's name in front. */
 enum pl_status pl_bytes_fail(struct pl_context *context, const struct pl_bytes *bytes,

@@ -13,27 +13,36 @@
 #include "stream/reader.h"
 #include "stream/writer.h"
 
-enum pl_format {
-    PL_FORMAT_AUTO, PL_FORMAT_STREAM, PL_FORMAT_CSV, PL_FORMAT_NPY, PL_FORMAT_NPZ,
-    PL_FORMAT_SAFETENSORS, PL_FORMAT_IDX, PL_FORMAT_RAW
+enum pl_format { /* in the order of ts-import's --format */
+                 PL_FORMAT_AUTO,
+                 PL_FORMAT_CSV,
+                 PL_FORMAT_NPY,
+                 PL_FORMAT_NPZ,
+                 PL_FORMAT_SAFETENSORS,
+                 PL_FORMAT_IDX,
+                 PL_FORMAT_RAW,
+                 PL_FORMAT_STREAM
 };
 
 /* How to read what is not a stream; zeroed = by content.  PL_IMPORT_OPTIONS rows fill it. */
 struct pl_import {
     int format; /* enum pl_format */
     /* CSV */
-    const char *delimiter;   /* NULL: found from the first lines; "\\t" is a tab */
-    const char *header;      /* "auto", "yes", "no" */
-    const char *comment;     /* lines that begin so are skipped */
-    const char *missing;     /* further words for a missing cell, separated by commas */
+    const char *delimiter; /* NULL: found from the first lines; "\\t" is a tab */
+    int header;            /* enum pl_import_header */
+    const char *comment;   /* lines that begin so are skipped; NULL: "#"; "": there are none */
+    const char *missing;   /* further words for a missing cell, separated by commas */
     bool decimal_comma;
-    const char *time_column; /* name or number; NULL: the first column that parses as times */
+    const char *time_column; /* name or number, or "none"; NULL: the first that parses as times */
     const char *id_column, *value_column; /* long format */
-    const char *time_unit;   /* "s", "ms", "us", "ns" of epoch columns */
-    /* raw */
+    int time_unit;           /* of epoch columns: 0: by magnitude, 1-4: s, ms, us, ns */
+    const char *time_format; /* pattern as of strftime(3); NULL: found from the cells */
+    /* raw; dtype also of a table's values (f32, else f64), name of any single tensor */
     const char *dtype, *shape, *name;
     int64_t skip; /* bytes before the data */
 };
+
+enum pl_import_header { PL_HEADER_AUTO, PL_HEADER_YES, PL_HEADER_NO };
 
 /* What an import told about its source, for the history. */
 struct pl_source {
@@ -41,17 +50,72 @@ struct pl_source {
     uint32_t sum; /* CRC-32 of the bytes read; of a stream: the end sum, after reading it */
 };
 
+/* Option rows that fill the struct pl_import at field f of the tool's struct s: how a table is
+ * read, and what ts-import adds. */
+/* clang-format off */
+#define PL_IMPORT_CSV_OPTIONS(s, f)                                                                \
+    PL_TEXT(s, f.delimiter, "delimiter", 0, "auto", "BYTE",                                        \
+            "CSV: what stands between cells; \\t is a tab, a blank is any run of blanks", ";"),    \
+    PL_CHOICE(s, f.header, "header", 0, "auto", "auto|yes|no", "WHEN",                             \
+              "CSV: whether the first record holds the column names"),                             \
+    PL_TEXT(s, f.comment, "comment", 0, "#", "TEXT", "CSV: lines that begin so are skipped", "//"), \
+    PL_FLAG(s, f.decimal_comma, "decimal-comma", 0, "no", "CSV: fractions are written 3,14"),      \
+    PL_TEXT(s, f.time_column, "time", 0, NULL, "COLUMN",                                           \
+            "CSV: name or number of the time column, or none; found by itself when not given",     \
+            "date"),                                                                               \
+    PL_TEXT(s, f.time_format, "time-format", 0, NULL, "FORMAT",                                    \
+            "CSV: form of the times, as for strftime(3)", "%d/%m/%Y %H:%M"),                       \
+    PL_CHOICE(s, f.time_unit, "time-unit", 0, "auto", "auto|s|ms|us|ns", "UNIT",                   \
+              "CSV: what times that are numbers count since 1970; auto goes by their size"),       \
+    PL_TEXT(s, f.id_column, "id", 0, NULL, "COLUMN",                                               \
+            "CSV, long form: the column that tells series apart", "shop"),                         \
+    PL_TEXT(s, f.value_column, "value", 0, NULL, "COLUMN",                                         \
+            "CSV, long form: the column of values; all columns of numbers when not given",         \
+            "sales")
+
+#define PL_IMPORT_OPTIONS(s, f)                                                                    \
+    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw", "FORMAT", \
+              "what the files are; auto goes by their first bytes"),                               \
+    PL_TEXT(s, f.name, "name", 0, NULL, "NAME",                                                    \
+            "NPY, IDX, raw: name of the tensor; the file's name without its suffix when not given", \
+            "weights"),                                                                            \
+    PL_TEXT(s, f.dtype, "dtype", 0, NULL, "DTYPE",                                                 \
+            "raw: type of the elements; CSV: f32 for values half as large", "u16"),                \
+    PL_TEXT(s, f.shape, "shape", 0, NULL, "SHAPE",                                                 \
+            "raw: dimensions, separated by commas; one may be -1: as many as there are",           \
+            "64,512"),                                                                             \
+    PL_INT(s, f.skip, "skip", 0, "0", 0, 9e18, "BYTES", "raw: bytes before the data", "16"),       \
+    PL_TEXT(s, f.missing, "missing", 0, NULL, "WORDS",                                             \
+            "CSV: further words for a missing cell, separated by commas; numbers match by value",  \
+            "-200,?"),                                                                             \
+    PL_IMPORT_CSV_OPTIONS(s, f)
+/* clang-format on */
+
 /* Opens path ("-": standard input) as a stream of any known format.  import may be NULL. */
 struct pl_reader *pl_input_open(struct pl_context *context, const char *path,
-                                const struct pl_import *import, struct pl_source *source)
-    PL_MUST_CHECK;
+                                const struct pl_import *import,
+                                struct pl_source *source) PL_MUST_CHECK;
 
 /* Opens, reads one segment, and refuses a second one (PL_BAD_DATA).  The bundle owns the reader. */
 enum pl_status pl_input_bundle(struct pl_context *context, const char *path,
                                const struct pl_import *import, struct pl_source *source,
                                struct pl_bundle *bundle) PL_MUST_CHECK;
 
-/* Imports path into writer: everything but the end record. */
+/* A file to import, opened and recognised but not read yet. */
+struct pl_foreign; /* opaque */
+
+/* PL_BAD_DATA (NULL) for what is not known or refused.  A checkpoint folder, or an index of
+ * safetensors, stands for its shards.  import must outlive the result. */
+struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
+                                   const struct pl_import *import) PL_MUST_CHECK;
+enum pl_format pl_foreign_format(const struct pl_foreign *foreign);
+
+/* Imports into writer: everything but the end record.  A stream is refused: it is one already. */
+enum pl_status pl_foreign_import(struct pl_context *context, struct pl_foreign *foreign,
+                                 struct pl_writer *writer, struct pl_source *source) PL_MUST_CHECK;
+void pl_foreign_close(struct pl_foreign *foreign); /* NULL is harmless */
+
+/* The three in one. */
 enum pl_status pl_import_file(struct pl_context *context, const char *path,
                               const struct pl_import *import, struct pl_writer *writer,
                               struct pl_source *source) PL_MUST_CHECK;

@@ -1,0 +1,20 @@
+/* The importers, one a format, and how a format is recognised.
+ * SPDX-License-Identifier: MIT
+ *
+ * Inner header.  An importer writes what the bytes hold: everything but the end record.  Faults of
+ * the input carry its name; failures of the writer carry the writer's. */
+#ifndef PL_FORMATS_IMPORTERS_H
+#define PL_FORMATS_IMPORTERS_H
+
+#include "formats/bytes.h"
+#include "formats/input.h"
+
+typedef enum pl_status pl_importer(struct pl_context *context, const struct pl_import *import,
+                                   struct pl_bytes *bytes, struct pl_writer *writer);
+
+pl_importer pl_csv_import;
+
+/* True while more bytes might change what pl_format_sniff says. */
+bool pl_sniff_wants_more(const void *bytes, size_t size);
+
+#endif
