@@ -7,10 +7,16 @@
 #ifndef PL_BASE_SIMD_H
 #define PL_BASE_SIMD_H
 
-#include <string.h>
+/* Sanitizers are not ready yet when the loader picks a variant. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define PL_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define PL_SANITIZED 1
+#endif
+#endif
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__SANITIZE_ADDRESS__) && \
-    !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__) && !defined(PL_SANITIZED)
 #define PL_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define PL_CLONES
