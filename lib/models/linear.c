@@ -38,7 +38,7 @@
 
 enum {
     STEPS = 48,   /* of the horizon, in one block of work */
-    WINDOWS = 128 /* forecast in one block of work */
+    WINDOWS = 256 /* forecast in one block of work */
 };
 
 static const double JITTER_LEAST = 1e-10, JITTER_MOST = 1e-4;

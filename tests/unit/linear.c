@@ -134,6 +134,31 @@ static void ridge_shrinks(void)
     pl_gram_release(&gram);
 }
 
+/* Two lags, one step: the ridge is relative to the mean diagonal of the centred Gram matrix. */
+static void ridge_by_hand(void)
+{
+    struct pl_gram gram;
+    struct pl_linear linear;
+    struct pl_piece short_piece = {50, data[0], NULL, NULL};
+    const double ridge = 0.5;
+
+    CHECK(pl_gram_init(&context, &gram, 2, 1, 0, 0) == PL_OK);
+    CHECK(pl_gram_add(&context, &gram, &short_piece) == PL_OK);
+    CHECK(pl_linear_solve(&context, &gram, PL_LINEAR, ridge, &linear, NULL) == PL_OK);
+    double n = gram.count, a = gram.xx[0] - gram.x[0] * gram.x[0] / n,
+           b = gram.xx[1] - gram.x[0] * gram.x[1] / n, d = gram.xx[3] - gram.x[1] * gram.x[1] / n,
+           u = gram.xy[0] - gram.x[0] * gram.y[0] / n, v = gram.xy[1] - gram.x[1] * gram.y[0] / n;
+    double penalty = ridge * (a + d) / 2;
+    double determinant = (a + penalty) * (d + penalty) - b * b;
+    CHECK_NEAR(linear.weight[0], ((d + penalty) * u - b * v) / determinant, 1e-12);
+    CHECK_NEAR(linear.weight[1], ((a + penalty) * v - b * u) / determinant, 1e-12);
+    CHECK_NEAR(linear.bias[0],
+               (gram.y[0] - linear.weight[0] * gram.x[0] - linear.weight[1] * gram.x[1]) / n,
+               1e-12);
+    pl_linear_release(&linear);
+    pl_gram_release(&gram);
+}
+
 static void path_picks_the_least(void)
 {
     struct pl_piece head = {120, data[0], past, future};
@@ -315,6 +340,7 @@ int main(void)
     RUN(residuals_are_orthogonal);
     RUN(score_is_the_error);
     RUN(ridge_shrinks);
+    RUN(ridge_by_hand);
     RUN(path_picks_the_least);
     RUN(level_is_followed);
     RUN(constant_series);

@@ -461,9 +461,9 @@ static void check_fits(struct vectors *vectors, const struct fixture *fixture)
 void check_ltsf_linear(struct vectors *vectors)
 {
     struct batch batch;
-    struct fixture fixture = {.rows = vectors_dim(vectors, "series", 0),
-                              .channels = vectors_dim(vectors, "series", 1)};
+    struct fixture fixture = {0};
 
+    vectors_select(vectors, "vectors.safetensors");
     if (!vectors_ok(vectors, pl_blas_open(&vectors->context)))
         return;
     if (load_batch(vectors, &batch)) {
@@ -474,6 +474,8 @@ void check_ltsf_linear(struct vectors *vectors)
             check_adam(vectors, &batch, which);
         }
     }
+    fixture.rows = vectors_dim(vectors, "series", 0);
+    fixture.channels = vectors_dim(vectors, "series", 1);
     fixture.horizon = vectors_dim(vectors, "ols.ols.ridge0.W", 0);
     fixture.lookback = vectors_dim(vectors, "ols.ols.ridge0.W", 1);
     check_split(vectors, &fixture);
