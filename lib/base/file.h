@@ -18,6 +18,10 @@ enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, siz
 enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
     PL_MUST_CHECK;
 
+/* open(2), close-on-exec, again after EINTR; no terminal becomes the controlling one.  -1 and
+ * errno on failure. */
+int pl_open(const char *path, int flags, unsigned mode);
+
 /* An input: "-" or NULL is standard input.  A regular file is mapped, anything else is not; so is
  * none that cannot be mapped or is empty (files in /proc say that they are): read those. */
 struct pl_file {
