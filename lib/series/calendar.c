@@ -248,10 +248,10 @@ static void put_level(struct pen *pen, int columns, int level)
         put(pen, level == i);
 }
 
-/* cos and sin of 1..pairs turns of `phase` periods. */
-static void put_waves(struct pen *pen, double phase, int64_t pairs, bool last_sine)
+/* cos and sin of 1..pairs times the angle of t in its period. */
+static void put_waves(struct pen *pen, double t, double period, int64_t pairs, bool last_sine)
 {
-    double turn = 2 * M_PI * (phase - floor(phase));
+    double turn = 2 * M_PI * (fmod(t, period) / period);
     for (int64_t i = 1; i <= pairs; i++) {
         put(pen, cos((double)i * turn));
         if (i < pairs || last_sine)
@@ -278,7 +278,7 @@ static void put_fields(struct pen *pen, const struct pl_calendar_terms *terms, i
     }
     for (int field = 0; field < PL_CALENDAR_FIELDS; field++) {
         if (terms->fields[field] && field == PL_CALENDAR_YEARDAY)
-            put_waves(pen, (double)stamp / (double)DAY / YEAR_DAYS, YEAR_PAIRS, true);
+            put_waves(pen, (double)stamp / (double)DAY, YEAR_DAYS, YEAR_PAIRS, true);
         else if (terms->fields[field])
             put_level(pen, fields[field].columns, levels[field]);
     }
@@ -301,7 +301,7 @@ void pl_calendar_fill(const struct pl_calendar_terms *terms, const struct pl_pan
                        : (double)(first + i + offset);
         for (int64_t s = 0; s < terms->season_count; s++) {
             const struct pl_season *season = &terms->seasons[s];
-            put_waves(&pen, t / season->period, season->pairs,
+            put_waves(&pen, t, season->period, season->pairs,
                       season_columns(season) == 2 * season->pairs);
         }
     }
