@@ -4,15 +4,16 @@ load helper
 
 TOOLS=$(cd "$TOP" && for source in tools/*.c; do basename "$source" .c; done)
 
-# row TOOL: sets INPUT (a file made by `inputs`) and COMMAND; status 1 when the tool has no row.
+# row TOOL: sets INPUT (a file made by `inputs`), COMMAND and QUIET; status 1 when the tool has no row.
 row() {
+    QUIET=-q
     case $1 in
     ts-import) INPUT=series.csv COMMAND='ts-import' ;;
     ts-export) INPUT=series.plumb COMMAND='ts-export -f csv' ;;
     ts-info) INPUT=series.plumb COMMAND='ts-info' ;;
     ts-select) INPUT=series.plumb COMMAND='ts-select' ;;
     ts-check) INPUT=series.plumb COMMAND='ts-check -v' ;;
-    ts-diff) INPUT=series.plumb COMMAND='ts-diff - other.plumb' ;;
+    ts-diff) INPUT=series.plumb COMMAND='ts-diff - other.plumb' QUIET= ;; # its -q silences the answer
     ts-plot) INPUT=series.plumb COMMAND='ts-plot -f term' ;;
     lin-train) INPUT=series.plumb COMMAND='lin-train -L 24 -H 6 --split none' ;;
     lin-forecast) INPUT=series.plumb COMMAND='lin-forecast -n 6 model.plumb' ;;
@@ -49,7 +50,7 @@ setup() {
 
 # each FUNCTION: with TOOL, INPUT and COMMAND set, for every tool; names those for which it fails.
 each() {
-    local TOOL INPUT COMMAND bad=
+    local TOOL INPUT COMMAND QUIET bad=
     for TOOL in $TOOLS; do
         row "$TOOL" || { bad="$bad $TOOL(no row or input)"; continue; }
         "$1" || bad="$bad $TOOL"
@@ -87,7 +88,7 @@ behaves() {
 @test "/dev/full: exit 5 and the reason" {
     full() {
         fails 5 "$TOOL: cannot write standard output: No space left on device" \
-            sh -c "$COMMAND -q <$INPUT >/dev/full"
+            sh -c "$COMMAND $QUIET <$INPUT >/dev/full"
     }
     each full
 }
@@ -96,7 +97,7 @@ behaves() {
     full() {
         has_output || return 0
         fails 5 "$TOOL: cannot write '/dev/full': No space left on device" \
-            sh -c "$COMMAND -q -o /dev/full <$INPUT"
+            sh -c "$COMMAND $QUIET -o /dev/full <$INPUT"
     }
     each full
 }
@@ -108,7 +109,7 @@ behaves() {
     no_space() {
         has_output || return 0
         fails 5 "$TOOL: cannot write 'full/out': No space left on device" \
-            sh -c "$COMMAND -q -o full/out <$INPUT" && [ "$(ls -A full)" = filler ]
+            sh -c "$COMMAND $QUIET -o full/out <$INPUT" && [ "$(ls -A full)" = filler ]
     }
     each no_space || { umount full; false; }
     umount full
@@ -117,8 +118,8 @@ behaves() {
 @test "an output folder that is not there: exit 5" {
     absent() {
         has_output || return 0
-        fails 5 "$TOOL: cannot write 'none/out': No such file or directory" \
-            sh -c "$COMMAND -q -o none/out <$INPUT"
+        fails 5 "$TOOL: cannot create 'none/out': No such file or directory" \
+            sh -c "$COMMAND $QUIET -o none/out <$INPUT"
     }
     each absent
 }
@@ -126,14 +127,14 @@ behaves() {
 @test "closed standard output: exit 5" {
     closed() {
         fails 5 "$TOOL: cannot write standard output: Bad file descriptor" \
-            sh -c "$COMMAND -q <$INPUT >&-"
+            sh -c "$COMMAND $QUIET <$INPUT >&-"
     }
     each closed
 }
 
 @test "closed standard input: exit 5" {
     closed() {
-        fails 5 "$TOOL: cannot read standard input: Bad file descriptor" sh -c "$COMMAND -q <&-"
+        fails 5 "$TOOL: standard input: cannot read: Bad file descriptor" sh -c "$COMMAND $QUIET <&-"
     }
     each closed
 }
@@ -149,8 +150,7 @@ behaves() {
 
 @test "a folder as input: exit 5" {
     folder() {
-        sh -c "$COMMAND -q" <. >out 2>err && return 1
-        [ "$(cat err)" = "$TOOL: cannot read standard input: Is a directory" ] || { cat err; return 1; }
+        fails 5 "$TOOL: cannot open 'standard input': Is a directory" sh -c "$COMMAND $QUIET <."
     }
     each folder
 }
@@ -161,7 +161,7 @@ behaves() {
         local status=0
         rm -f fifo && mkfifo fifo
         (sleep 0.1 <fifo) &
-        { sleep 0.2; sh -c "exec $COMMAND -q" <"$INPUT"; } >fifo 2>err || status=$?
+        { sleep 0.2; sh -c "exec $COMMAND $QUIET" <"$INPUT"; } >fifo 2>err || status=$?
         wait
         [ $status = 141 ] && [ ! -s err ] || { echo "$TOOL: status $status"; cat err; return 1; }
     }
@@ -175,7 +175,7 @@ behaves() {
         for number in 15 2 1; do
             rm -rf fifo dir && mkfifo fifo && mkdir dir
             # a shell without job control makes background jobs ignore SIGINT: env sets it back
-            env --default-signal=INT $COMMAND -q -o dir/out <fifo >/dev/null 2>err &
+            env --default-signal=INT $COMMAND $QUIET -o dir/out <fifo >/dev/null 2>err &
             pid=$!
             exec 8>fifo
             head -c 1000 "$INPUT" >&8
@@ -196,9 +196,9 @@ behaves() {
 @test "input byte by byte, with stops in between: the same result" {
     slowly() {
         local pid
-        sh -c "$COMMAND -q" <"$INPUT" >expected 2>expected.err
+        cat "$INPUT" | sh -c "$COMMAND $QUIET" >expected 2>expected.err
         rm -f fifo && mkfifo fifo
-        $COMMAND -q <fifo >out 2>err &
+        $COMMAND $QUIET <fifo >out 2>err &
         pid=$!
         { dd bs=1 count=3000; kill -STOP $pid; sleep 0.05; kill -CONT $pid; dd bs=64k; } \
             <"$INPUT" >fifo 2>/dev/null
@@ -223,8 +223,8 @@ behaves() {
 @test "the number of threads does not change a byte" {
     threads() {
         "$TOOL" --print-options keys | grep -q '^threads$' || return 0
-        sh -c "$COMMAND -q -j 1" <"$INPUT" >one
-        sh -c "$COMMAND -q -j 3" <"$INPUT" >three
+        sh -c "$COMMAND $QUIET -j 1" <"$INPUT" >one
+        sh -c "$COMMAND $QUIET -j 3" <"$INPUT" >three
         cmp one three
     }
     each threads
@@ -234,7 +234,7 @@ behaves() {
     empty() {
         local expected=4
         [ "$TOOL" = ts-check ] && expected=1
-        sh -c "$COMMAND -q" </dev/null >out 2>err
+        sh -c "$COMMAND $QUIET" </dev/null >out 2>err
         [ $? = $expected ] || { cat err; return 1; }
     }
     each empty
@@ -249,9 +249,10 @@ behaves() {
         [ "$TOOL" = ts-check ] && expected=1
         for file in zeros noise text; do
             status=0
-            TOOL=$TOOL behaves sh -c "$COMMAND -q <$file" || return
-            sh -c "$COMMAND -q <$file" >out 2>err || status=$?
+            TOOL=$TOOL behaves sh -c "$COMMAND $QUIET <$file" || return
+            sh -c "$COMMAND $QUIET <$file" >out 2>err || status=$?
             [ $status = $expected ] && continue
+            [ "$TOOL $file" = "ts-import text" ] && continue # a table of one column of words
             echo "$TOOL: $file: status $status"
             cat err
             return 1
@@ -276,9 +277,10 @@ header() {
     claims() {
         local file how expected=4
         [ "$TOOL" = ts-check ] && expected=1
+        [ "$TOOL" = ts-import ] && expected=3 # it refuses streams
         for file in huge wide; do
             for how in "<$file $COMMAND" "cat $file | $COMMAND"; do
-                sh -c "$how -q" >out 2>err
+                sh -c "$how $QUIET" >out 2>err
                 [ $? = $expected ] && [ "$(wc -l <err)" -le 1 ] && continue
                 echo "$how"
                 cat err
@@ -298,9 +300,9 @@ header() {
             status=0
             rm -f result
             if has_output; then
-                head -c $part "$INPUT" | sh -c "$COMMAND -q -o result" >out 2>err || status=$?
+                head -c $part "$INPUT" | sh -c "$COMMAND $QUIET -o result" >out 2>err || status=$?
             else
-                head -c $part "$INPUT" | sh -c "$COMMAND -q" >out 2>err || status=$?
+                head -c $part "$INPUT" | sh -c "$COMMAND $QUIET" >out 2>err || status=$?
             fi
             [ $status = $expected ] && [ ! -e result ] && continue
             echo "$TOOL: $part of $size bytes: status $status"
@@ -324,7 +326,7 @@ header() {
     two() {
         case $INPUT in *.plumb) ;; *) return 0 ;; esac
         cat "$INPUT" "$INPUT" >double
-        TOOL=$TOOL behaves sh -c "$COMMAND -q <double"
+        TOOL=$TOOL behaves sh -c "$COMMAND $QUIET <double"
     }
     each two
 }
@@ -344,7 +346,7 @@ header() {
             ts-import) cp $name.csv odd ;;
             *) ts-import -q $name.csv -o odd 2>/dev/null || continue ;;
             esac
-            TOOL=$TOOL behaves sh -c "$COMMAND -q <odd" || { echo "input: $name.csv"; return 1; }
+            TOOL=$TOOL behaves sh -c "$COMMAND $QUIET <odd" || { echo "input: $name.csv"; return 1; }
         done
     }
     each odd

@@ -99,7 +99,9 @@ static enum pl_status write_out(struct pl_context *context, struct pl_writer *wr
         return pl_fail(context, PL_SYSTEM, "%s: writing failed before", writer->name);
     enum pl_status status = pl_write_full(context, writer->fd, bytes, size);
     writer->broken = status != PL_OK;
-    return status ? pl_fail_at(context, "%s", writer->name) : PL_OK;
+    if (status && strcmp(writer->name, "standard output") == 0)
+        return pl_fail_errno(context, "cannot write standard output");
+    return status ? pl_fail_errno(context, "cannot write '%s'", writer->name) : PL_OK;
 }
 
 enum pl_status pl_writer_flush(struct pl_context *context, struct pl_writer *writer)
