@@ -203,7 +203,9 @@ behaves() {
         { dd bs=1 count=3000; kill -STOP $pid; sleep 0.05; kill -CONT $pid; dd bs=64k; } \
             <"$INPUT" >fifo 2>/dev/null
         wait $pid
-        cmp expected out && cmp expected.err err
+        cmp expected.err err || return
+        # ts-import passes rows of a pipe on as they come, in as many chunks
+        if [ "$TOOL" = ts-import ]; then ts-diff expected out; else cmp expected out; fi
     }
     each slowly
 }

@@ -519,7 +519,7 @@ void pl_writer_abort(struct pl_context *context, struct pl_writer *writer, const
     if (!writer)
         return;
     struct pl_context own = {0}; /* the caller's failure stays what is told */
-    bool can_tell = !writer->broken && !writer->in_payload && !writer->output.temporary;
+    bool can_tell = tool && !writer->broken && !writer->in_payload && !writer->output.temporary;
     if (can_tell && context->status && put_failure(&own, writer, context, tool) == PL_OK) {
         enum pl_status ignored = pl_writer_flush(&own, writer);
         (void)ignored; /* who does not read us will not miss it */

@@ -21,7 +21,8 @@ struct pl_writer *pl_writer_open_fd(struct pl_context *context, int fd,
 enum pl_status pl_writer_commit(struct pl_context *context, struct pl_writer *writer) PL_MUST_CHECK;
 /* Removes an unfinished file.  Elsewhere (a pipe, standard output) an error record with the
  * context's message closes the segment first, or the very error record that made the reader fail;
- * inside a payload the stream just stops.  NULL is harmless. */
+ * inside a payload, or without the name of a tool, the stream just stops.  A NULL writer is
+ * harmless. */
 void pl_writer_abort(struct pl_context *context, struct pl_writer *writer, const char *tool);
 
 /* A whole solid tensor.  A compressed one of more than 1 MiB is written as chunks deflated in
