@@ -247,7 +247,7 @@ static uint32_t join_sums(const struct table *table, const char *text, const cha
 enum pl_status pl_csv_import_file(struct pl_context *context, const struct pl_import *import,
                                   struct pl_bytes *bytes, struct pl_writer *writer)
 {
-    struct table table = {.mapped = bytes->file.map || bytes->spooled};
+    struct table table = {.mapped = bytes->spooled || (bytes->file.map && !bytes->compressed)};
     const uint8_t *data;
     size_t size;
     enum pl_dtype dtype;
