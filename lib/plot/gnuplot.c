@@ -1,9 +1,10 @@
 /* Writes a gnuplot script for a figure and runs it.
  * SPDX-License-Identifier: MIT
  *
- * gnuplot reads the script, data included, from an unlinked temporary file and writes the picture
- * straight to the output; what it says goes to a second temporary file.  With no pipe between
- * the two programs there is nothing to deadlock and no SIGPIPE to catch.  Every chart is placed by
+ * gnuplot reads the script, data included, from an unlinked temporary file; the picture and what it
+ * says go to two more.  With no pipe between the two programs there is nothing to deadlock and no
+ * SIGPIPE to catch.  gnuplot does not notice a full disk, so the picture is only passed on when
+ * its last bytes are there.  Every chart is placed by
  * its own margins in pixels, since gnuplot's layouts leave no room for a legend above the charts.
  * Names from the data stand in single quotes, where gnuplot replaces nothing; see put_quoted. */
 #include "plot/gnuplot.h"
@@ -13,12 +14,14 @@
 #include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "base/file.h"
+#include "base/memory.h"
 #include "plot/axis.h"
 
 #define INK       "#37474f"
@@ -377,29 +380,56 @@ static enum pl_status run_gnuplot(struct pl_context *context, int script, int ou
     return WEXITSTATUS(result) == 0 ? PL_OK : gnuplot_failed(context, errors);
 }
 
+/* Copies the picture to the output, unless its end is missing. */
+static enum pl_status pass_on(struct pl_context *context, int picture, bool svg, int output)
+{
+    const char *end = svg ? "</svg>" : "IEND";
+    char tail[16] = "", *bytes = NULL;
+    size_t got = 0;
+    off_t size = lseek(picture, 0, SEEK_END);
+    if (size < 0 || lseek(picture, size > 15 ? size - 15 : 0, SEEK_SET) < 0)
+        return pl_fail_errno(context, "cannot read gnuplot's picture");
+    enum pl_status status = pl_read_full(context, picture, tail, sizeof tail - 1, &got);
+    if (status == PL_OK && !memmem(tail, got, end, strlen(end)))
+        status = pl_fail(context, PL_SYSTEM,
+                         "gnuplot's picture is cut short; is the disk for "
+                         "temporary files full?");
+    if (status == PL_OK && lseek(picture, 0, SEEK_SET) != 0)
+        status = pl_fail_errno(context, "cannot rewind gnuplot's picture");
+    if (status == PL_OK && !(bytes = pl_new(context, (size_t)size, 1)))
+        status = context->status;
+    if (status == PL_OK)
+        status = pl_read_full(context, picture, bytes, (size_t)size, &got);
+    if (status == PL_OK)
+        status = pl_write_full(context, output, bytes, got);
+    free(bytes);
+    return status;
+}
+
 enum pl_status pl_figure_gnuplot(struct pl_context *context, const struct pl_figure *figure,
                                  bool svg, struct pl_plot_size size, int fd)
 {
     struct script script = {.context = context, .size = size};
-    int script_file = -1, errors = -1;
+    enum { SCRIPT, PICTURE, ERRORS, FILES };
+    int files[FILES] = {-1, -1, -1};
     if (size.width == 0)
         script.size = default_size(figure);
     put_figure(&script, figure, svg);
     enum pl_status status = script.status;
+    for (int i = 0; i < FILES && status == PL_OK; i++)
+        status = pl_file_temporary(context, &files[i]);
     if (status == PL_OK)
-        status = pl_file_temporary(context, &script_file);
-    if (status == PL_OK)
-        status = pl_file_temporary(context, &errors);
-    if (status == PL_OK)
-        status = pl_write_full(context, script_file, script.text.data, script.text.size);
-    if (status == PL_OK && lseek(script_file, 0, SEEK_SET) != 0)
+        status = pl_write_full(context, files[SCRIPT], script.text.data, script.text.size);
+    if (status == PL_OK && lseek(files[SCRIPT], 0, SEEK_SET) != 0)
         status = pl_fail_errno(context, "cannot rewind gnuplot's script");
     if (status == PL_OK)
-        status = run_gnuplot(context, script_file, fd, errors);
-    if (script_file >= 0)
-        close(script_file);
-    if (errors >= 0)
-        close(errors);
+        status = run_gnuplot(context, files[SCRIPT], files[PICTURE], files[ERRORS]);
+    if (status == PL_OK)
+        status = pass_on(context, files[PICTURE], svg, fd);
+    for (int i = 0; i < FILES; i++) {
+        if (files[i] >= 0)
+            close(files[i]);
+    }
     pl_buffer_release(&script.text);
     return status;
 }

@@ -10,8 +10,8 @@ struct pl_plot_size {
     int width, height;
 };
 
-/* Runs gnuplot with its standard output on fd.  PL_SYSTEM with the package to install when there
- * is no gnuplot, and with its own words when it fails. */
+/* Runs gnuplot and writes its picture to fd.  PL_SYSTEM with the package to install when there is
+ * no gnuplot, and with its own words when it fails. */
 enum pl_status pl_figure_gnuplot(struct pl_context *context, const struct pl_figure *figure,
                                  bool svg, struct pl_plot_size size, int fd) PL_MUST_CHECK;
 
