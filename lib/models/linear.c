@@ -661,22 +661,25 @@ void pl_moving_average(int64_t rows, int64_t width, const float *x, float *out)
     }
 }
 
-void pl_dlinear_fold(int64_t width, const float *seasonal, const float *seasonal_bias,
-                     const float *trend, const float *trend_bias, struct pl_linear *linear)
+void pl_moving_average_adjoint(int64_t rows, int64_t width, const float *weight, float *out)
 {
-    int64_t rows = linear->lookback, half = width / 2;
+    int64_t half = width / 2, last = rows - 1;
+    double sum = 0, ends[2] = {0, 0};
 
-    for (int64_t h = 0; h < linear->horizon; h++) {
-        const float *s = seasonal + h * rows, *t = trend + h * rows;
-        double *out = linear->weight + h * rows;
-
-        linear->bias[h] += (double)seasonal_bias[h] + (double)trend_bias[h];
-        for (int64_t i = 0; i < rows; i++) {
-            double share = ((double)t[i] - (double)s[i]) / (double)width;
-
-            out[i] += (double)s[i];
-            for (int64_t o = i - half; o <= i + half; o++)
-                out[o < 0 ? 0 : o < rows ? o : rows - 1] += share;
-        }
+    if (rows == 1) {
+        out[0] = weight[0];
+        return;
     }
+    for (int64_t i = 0; i < rows && i <= half; i++) {
+        ends[0] += (double)(half - i + 1) * (double)weight[i];
+        ends[1] += (double)(half - i + 1) * (double)weight[last - i];
+        sum += (double)weight[i];
+    }
+    for (int64_t j = 0; j < rows; j++) {
+        out[j] = (float)(sum / (double)width);
+        sum += (j + 1 + half < rows ? (double)weight[j + 1 + half] : 0) -
+               (j - half >= 0 ? (double)weight[j - half] : 0);
+    }
+    out[0] = (float)(ends[0] / (double)width);
+    out[last] = (float)(ends[1] / (double)width);
 }

@@ -11,9 +11,10 @@
  * gradient needs only the errors of step h.  So the net is cut into blocks of STEPS rows that
  * train side by side, each going through the whole epoch by itself on the same batches, with no
  * meeting point but the end of the epoch, where losses are added in order.  Within a block a batch
- * is two matrix products: forecasts F W' and gradient E' F, with F the windows of the batch
- * gathered from the columns (shifted, or split into a moving average and the rest) and E the
- * errors.  All windows together never exist. */
+ * is two matrix products: forecasts X W' and gradient G = E' X, with X the windows of the batch,
+ * gathered from the columns and shifted, and E the errors.  dlinear needs no more: its two maps
+ * forecast as the one W = W_s + (W_t - W_s) M, and their gradients are G M' and G - G M', where M
+ * works on rows of weights instead of windows.  All windows together never exist. */
 #include "models/linear_adam.h"
 
 #include <math.h>
@@ -74,42 +75,55 @@ void pl_linear_net_release(struct pl_linear_net *net)
     }
 }
 
-/* What the weights see of m windows: one matrix a branch, and what is added back to forecasts. */
-struct features {
-    float *branch[2]; /* [m, L] */
-    float *level;     /* [m] */
+/* A block of rows of a net. */
+struct block {
+    int64_t first, steps;
 };
 
-static enum pl_status features_init(struct pl_context *context, struct features *features,
-                                    const struct pl_linear_net *net, int64_t m)
-{
-    size_t size;
+/* What one thread works in. */
+struct bench {
+    float *windows; /* [m, L]  shifted by their level */
+    float *level;   /* [m]     what is added back to forecasts */
+    float *out;     /* [m, steps]  forecasts, then their errors */
+    float *folded;  /* [steps, L]  dlinear's two maps as one */
+    float *row;     /* [L]         scratch */
+};
 
-    *features = (struct features){{NULL}, NULL};
-    if (!pl_mul_size((size_t)m, (size_t)net->lookback, &size))
+static void bench_release(struct bench *bench)
+{
+    free(bench->windows);
+    free(bench->level);
+    free(bench->out);
+    free(bench->folded);
+    free(bench->row);
+}
+
+/* Room for m windows and `steps` rows of weights; release it in any case. */
+static enum pl_status bench_init(struct pl_context *context, struct bench *bench,
+                                 const struct pl_linear_net *net, int64_t m, int64_t steps)
+{
+    int64_t windows, out;
+
+    *bench = (struct bench){NULL, NULL, NULL, NULL, NULL};
+    if (!pl_mul_int64(m, net->lookback, &windows) || !pl_mul_int64(m, steps, &out))
         return pl_fail(context, PL_SYSTEM, "out of memory: %lld windows of %lld rows", (long long)m,
                        (long long)net->lookback);
-    features->level = pl_new(context, (size_t)m, sizeof(float));
-    for (int b = 0; b < net->branches; b++)
-        features->branch[b] = pl_new(context, size, sizeof(float));
-    return features->level && features->branch[0] && (features->branch[1] || net->branches < 2)
+    bench->windows = pl_new(context, (size_t)windows, sizeof(float));
+    bench->level = pl_new(context, (size_t)m, sizeof(float));
+    bench->out = pl_new(context, (size_t)out, sizeof(float));
+    bench->folded = pl_new(context, (size_t)(steps * net->lookback), sizeof(float));
+    bench->row = pl_new(context, (size_t)net->lookback, sizeof(float));
+    return bench->windows && bench->level && bench->out && bench->folded && bench->row
                ? PL_OK
                : context->status;
 }
 
-static void features_release(struct features *features)
-{
-    free(features->branch[0]);
-    free(features->branch[1]);
-    free(features->level);
-}
-
-/* Row i of the features from the window x[L]. */
-static void features_set(const struct features *features, const struct pl_linear_net *net,
-                         int64_t i, const float *x)
+/* Puts the window x[L] on the bench as number i. */
+static void put_window(const struct bench *bench, const struct pl_linear_net *net, int64_t i,
+                       const float *x)
 {
     int64_t lookback = net->lookback;
-    float *first = features->branch[0] + i * lookback, level = 0;
+    float *window = bench->windows + i * lookback, level = 0;
 
     if (net->kind == PL_NLINEAR) {
         level = x[lookback - 1];
@@ -120,69 +134,57 @@ static void features_set(const struct features *features, const struct pl_linear
             sum += (double)x[j];
         level = (float)(sum / (double)lookback);
     }
-    features->level[i] = level;
-    if (net->kind == PL_DLINEAR) {
-        float *trend = features->branch[1] + i * lookback;
-
-        pl_moving_average(lookback, net->width, x, trend);
-        for (int64_t j = 0; j < lookback; j++)
-            first[j] = x[j] - trend[j];
-    } else {
-        for (int64_t j = 0; j < lookback; j++)
-            first[j] = x[j] - level;
-    }
+    bench->level[i] = level;
+    for (int64_t j = 0; j < lookback; j++)
+        window[j] = x[j] - level;
 }
 
-/* A block of rows of a net. */
-struct block {
-    int64_t first, steps;
-};
-
-/* out[m, steps] */
-static void block_forecast(const struct pl_linear_net *net, struct block block,
-                           const struct features *features, int64_t m, float *out)
+/* dlinear's rows first .. first + steps - 1 as one map, W_s + (W_t - W_s) M; row is scratch [L]. */
+static void fold_rows(const struct pl_linear_net *net, struct block block, float *row,
+                      float *folded)
 {
     int64_t lookback = net->lookback;
 
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t h = 0; h < block.steps; h++) {
-            float bias = net->bias[0][block.first + h];
+    for (int64_t h = 0; h < block.steps; h++) {
+        const float *seasonal = net->weight[0] + (block.first + h) * lookback;
+        const float *trend = net->weight[1] + (block.first + h) * lookback;
+        float *out = folded + h * lookback;
 
-            if (net->branches == 2)
-                bias += net->bias[1][block.first + h];
-            out[i * block.steps + h] = bias + features->level[i];
-        }
-    for (int b = 0; b < net->branches; b++)
-        pl_sgemm(false, true, m, block.steps, lookback, 1, features->branch[b], lookback,
-                 net->weight[b] + block.first * lookback, lookback, 1, out, block.steps);
-}
-
-/* Adds 2 scale E' F and 2 scale E' 1 of errors[m, steps] to the block's rows of the gradient, or
- * sets them. */
-static void block_gradient(const struct pl_linear_net *gradient, struct block block,
-                           const struct features *features, int64_t m, const float *errors,
-                           double scale, bool add)
-{
-    int64_t lookback = gradient->lookback;
-
-    for (int b = 0; b < gradient->branches; b++) {
-        pl_sgemm(true, false, block.steps, lookback, m, (float)(2 * scale), errors, block.steps,
-                 features->branch[b], lookback, add ? 1 : 0,
-                 gradient->weight[b] + block.first * lookback, lookback);
-        for (int64_t h = 0; h < block.steps; h++) {
-            float *bias = gradient->bias[b] + block.first + h;
-            double sum = 0;
-
-            for (int64_t i = 0; i < m; i++)
-                sum += (double)errors[i * block.steps + h];
-            *bias = (float)((add ? (double)*bias : 0) + 2 * scale * sum);
-        }
+        for (int64_t j = 0; j < lookback; j++)
+            row[j] = trend[j] - seasonal[j];
+        pl_moving_average_adjoint(lookback, net->width, row, out);
+        for (int64_t j = 0; j < lookback; j++)
+            out[j] += seasonal[j];
     }
 }
 
-/* out[m, steps] of forecasts becomes their errors; returns the sum of squares. */
-static double errors_of_row(int64_t steps, float *out, const float *y)
+static float bias_at(const struct pl_linear_net *net, int64_t h)
 {
+    return net->branches == 2 ? net->bias[0][h] + net->bias[1][h] : net->bias[0][h];
+}
+
+/* Forecasts the m windows on the bench. */
+static void block_forecast(const struct pl_linear_net *net, struct block block, int64_t m,
+                           const struct bench *bench)
+{
+    int64_t lookback = net->lookback, steps = block.steps;
+    const float *weight = net->weight[0] + block.first * lookback;
+
+    if (net->kind == PL_DLINEAR) {
+        fold_rows(net, block, bench->row, bench->folded);
+        weight = bench->folded;
+    }
+    for (int64_t i = 0; i < m; i++)
+        for (int64_t h = 0; h < steps; h++)
+            bench->out[i * steps + h] = bench->level[i] + bias_at(net, block.first + h);
+    pl_sgemm(false, true, m, steps, lookback, 1, bench->windows, lookback, weight, lookback, 1,
+             bench->out, steps);
+}
+
+/* The i-th forecast on the bench becomes its error; returns the sum of squares. */
+static double take_error(const struct bench *bench, int64_t i, int64_t steps, const float *y)
+{
+    float *out = bench->out + i * steps;
     double sum = 0;
 
     for (int64_t h = 0; h < steps; h++) {
@@ -192,21 +194,58 @@ static double errors_of_row(int64_t steps, float *out, const float *y)
     return sum;
 }
 
+/* Sets, or adds to, the block's rows of the first branch: 2 scale E' X, and 2 scale E' 1. */
+static void block_gradient(const struct pl_linear_net *gradient, struct block block, int64_t m,
+                           const struct bench *bench, double scale, bool add)
+{
+    int64_t lookback = gradient->lookback, steps = block.steps;
+    float *bias = gradient->bias[0] + block.first;
+
+    pl_sgemm(true, false, steps, lookback, m, (float)(2 * scale), bench->out, steps, bench->windows,
+             lookback, add ? 1 : 0, gradient->weight[0] + block.first * lookback, lookback);
+    for (int64_t h = 0; h < steps; h++) {
+        double sum = 0;
+
+        for (int64_t i = 0; i < m; i++)
+            sum += (double)bench->out[i * steps + h];
+        bias[h] = (float)((add ? (double)bias[h] : 0) + 2 * scale * sum);
+    }
+}
+
+/* dlinear: the gradient G of the one map as those of the two, G - G M' and G M'. */
+static void split_gradient(const struct pl_linear_net *gradient, struct block block)
+{
+    int64_t lookback = gradient->lookback;
+
+    if (gradient->kind != PL_DLINEAR)
+        return;
+    for (int64_t h = block.first; h < block.first + block.steps; h++) {
+        float *seasonal = gradient->weight[0] + h * lookback;
+        float *trend = gradient->weight[1] + h * lookback;
+
+        pl_moving_average(lookback, gradient->width, seasonal, trend);
+        for (int64_t j = 0; j < lookback; j++)
+            seasonal[j] -= trend[j];
+        gradient->bias[1][h] = gradient->bias[0][h];
+    }
+}
+
 enum pl_status pl_linear_net_forecast(struct pl_context *context, const struct pl_linear_net *net,
                                       int64_t m, const float *x, float *out)
 {
-    struct features features;
+    struct block whole = {0, net->horizon};
+    struct bench bench = {NULL, NULL, NULL, NULL, NULL};
     enum pl_status status = pl_blas_open(context);
 
-    if (status != PL_OK)
-        return status;
-    status = features_init(context, &features, net, m);
+    if (status == PL_OK)
+        status = bench_init(context, &bench, net, m, net->horizon);
     if (status == PL_OK) {
         for (int64_t i = 0; i < m; i++)
-            features_set(&features, net, i, x + i * net->lookback);
-        block_forecast(net, (struct block){0, net->horizon}, &features, m, out);
+            put_window(&bench, net, i, x + i * net->lookback);
+        block_forecast(net, whole, m, &bench);
+        memcpy(out, bench.out, (size_t)(m * net->horizon) * sizeof *out);
     }
-    features_release(&features);
+    bench_release(&bench);
     return status;
 }
 
@@ -215,23 +254,22 @@ enum pl_status pl_linear_net_gradient(struct pl_context *context, const struct p
                                       double *loss, struct pl_linear_net *gradient)
 {
     struct block whole = {0, net->horizon};
-    struct features features = {{NULL}, NULL};
-    float *out = pl_new(context, (size_t)(m * net->horizon), sizeof *out);
-    enum pl_status status = out ? pl_blas_open(context) : context->status;
+    struct bench bench = {NULL, NULL, NULL, NULL, NULL};
+    enum pl_status status = pl_blas_open(context);
 
     if (status == PL_OK)
-        status = features_init(context, &features, net, m);
+        status = bench_init(context, &bench, net, m, net->horizon);
     if (status == PL_OK) {
         *loss = 0;
         for (int64_t i = 0; i < m; i++)
-            features_set(&features, net, i, x + i * net->lookback);
-        block_forecast(net, whole, &features, m, out);
+            put_window(&bench, net, i, x + i * net->lookback);
+        block_forecast(net, whole, m, &bench);
         for (int64_t i = 0; i < m; i++)
-            *loss += errors_of_row(net->horizon, out + i * net->horizon, y + i * net->horizon);
-        block_gradient(gradient, whole, &features, m, out, scale, false);
+            *loss += take_error(&bench, i, net->horizon, y + i * net->horizon);
+        block_gradient(gradient, whole, m, &bench, scale, false);
+        split_gradient(gradient, whole);
     }
-    features_release(&features);
-    free(out);
+    bench_release(&bench);
     return status;
 }
 
@@ -263,21 +301,25 @@ enum pl_status pl_linear_net_fold(struct pl_context *context, const struct pl_li
                                   struct pl_linear *linear)
 {
     int64_t lookback = net->lookback, horizon = net->horizon;
-    enum pl_status status = pl_linear_init(context, linear, lookback, horizon, 0, 0);
+    float *row = pl_new(context, (size_t)(2 * lookback), sizeof *row);
+    enum pl_status status =
+        row ? pl_linear_init(context, linear, lookback, horizon, 0, 0) : context->status;
 
-    if (status != PL_OK)
-        return status;
-    if (net->kind == PL_DLINEAR) {
-        pl_dlinear_fold(net->width, net->weight[0], net->bias[0], net->weight[1], net->bias[1],
-                        linear);
-        return PL_OK;
+    for (int64_t h = 0; h < horizon && status == PL_OK; h++) {
+        const float *weight = net->weight[0] + h * lookback;
+
+        if (net->kind == PL_DLINEAR) {
+            fold_rows(net, (struct block){h, 1}, row, row + lookback);
+            weight = row + lookback;
+        }
+        for (int64_t j = 0; j < lookback; j++)
+            linear->weight[h * lookback + j] = (double)weight[j];
+        linear->bias[h] = (double)bias_at(net, h);
     }
-    for (int64_t i = 0; i < horizon * lookback; i++)
-        linear->weight[i] = (double)net->weight[0][i];
-    for (int64_t h = 0; h < horizon; h++)
-        linear->bias[h] = (double)net->bias[0][h];
-    pl_linear_unshift(linear, net->kind);
-    return PL_OK;
+    if (status == PL_OK)
+        pl_linear_unshift(linear, net->kind);
+    free(row);
+    return status;
 }
 
 /* A part of the data in single precision. */
@@ -333,28 +375,7 @@ static const float *window_at(const struct part *part, const struct school *scho
            part->windows->starts[order ? order[window] : window];
 }
 
-/* What a thread works in. */
-struct bench {
-    struct features features;
-    float *out; /* [rows, steps] */
-};
-
-static enum pl_status bench_init(struct pl_context *context, struct bench *bench,
-                                 const struct pl_linear_net *net, int64_t rows, int64_t steps)
-{
-    enum pl_status status = features_init(context, &bench->features, net, rows);
-
-    bench->out = status == PL_OK ? pl_new(context, (size_t)(rows * steps), sizeof(float)) : NULL;
-    return bench->out ? PL_OK : context->status;
-}
-
-static void bench_release(struct bench *bench)
-{
-    features_release(&bench->features);
-    free(bench->out);
-}
-
-/* Errors of rows first .. first + m - 1, left in bench->out; returns their sum of squares. */
+/* Errors of rows first .. first + m - 1, left on the bench; returns their sum of squares. */
 static double run_rows(const struct school *school, const struct part *part, int64_t student,
                        const int64_t *order, int64_t first, int64_t m, struct block block,
                        const struct bench *bench)
@@ -363,12 +384,12 @@ static double run_rows(const struct school *school, const struct part *part, int
     double loss = 0;
 
     for (int64_t i = 0; i < m; i++)
-        features_set(&bench->features, net, i, window_at(part, school, student, order, first + i));
-    block_forecast(net, block, &bench->features, m, bench->out);
+        put_window(bench, net, i, window_at(part, school, student, order, first + i));
+    block_forecast(net, block, m, bench);
     for (int64_t i = 0; i < m; i++)
-        loss += errors_of_row(block.steps, bench->out + i * block.steps,
-                              window_at(part, school, student, order, first + i) + net->lookback +
-                                  block.first);
+        loss += take_error(bench, i, block.steps,
+                           window_at(part, school, student, order, first + i) + net->lookback +
+                               block.first);
     return loss;
 }
 
@@ -406,8 +427,9 @@ static enum pl_status train_block(struct pl_context *context, void *job, int64_t
 
             loss += run_rows(school, &school->training, student, school->order, i * rows + done, m,
                              block, &bench);
-            block_gradient(&s->gradient, block, &bench.features, m, bench.out, scale, done > 0);
+            block_gradient(&s->gradient, block, m, &bench, scale, done > 0);
         }
+        split_gradient(&s->gradient, block);
         update_block(school, student, block, (school->epoch - 1) * school->batches + i + 1);
     }
     school->losses[item] = loss;
