@@ -117,6 +117,9 @@ static enum pl_status find_records(struct salvage *salvage)
             return status;
         at = good = at + found.size;
     }
+    if (salvage->count == 0)
+        return pl_fail(salvage->context, PL_BAD_DATA, "%s: no good record of a tensor stream",
+                       salvage->name);
     tell_lost_bytes(salvage, good, salvage->size);
     return PL_OK;
 }
@@ -377,8 +380,6 @@ enum pl_status pl_recover(struct pl_context *context, const char *name, const vo
     salvage->writer = writer;
     salvage->recovery = recovery;
     enum pl_status status = find_records(salvage);
-    if (status == PL_OK && salvage->count == 0)
-        status = pl_fail(context, PL_BAD_DATA, "%s: no good record of a tensor stream", name);
     for (size_t i = 0; i < salvage->count && status == PL_OK; i++)
         status = save_record(salvage, i);
     if (status == PL_OK && salvage->in_segment)
