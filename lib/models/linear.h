@@ -48,7 +48,7 @@ extern const double pl_ridges[PL_RIDGES]; /* 0, 1e-4, 1e-3, 1e-2, 1e-1, 1 */
 
 /* Fits with each ridge and keeps the one with the least mean squared error on the windows of
  * `validation`: errors[count] (NaN where a fit failed), *best its index, linear the fit (of gram
- * alone).  The fits run in parallel. */
+ * alone). */
 enum pl_status pl_linear_path(struct pl_context *context, const struct pl_gram *gram,
                               enum pl_linear_kind kind, const double *ridges, int count,
                               const struct pl_gram *validation, double *errors, int *best,

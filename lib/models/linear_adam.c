@@ -10,11 +10,8 @@
  * One observation makes it fast.  Row h of the weights forecasts step h and nothing else, and its
  * gradient needs only the errors of step h.  So the net is cut into blocks of STEPS rows that
  * train side by side, each going through the whole epoch by itself on the same batches, with no
- * meeting point but the end of the epoch, where losses are added in order.  Within a block a batch
- * is two matrix products: forecasts X W' and gradient G = E' X, with X the windows of the batch,
- * gathered from the columns and shifted, and E the errors.  dlinear needs no more: its two maps
- * forecast as the one W = W_s + (W_t - W_s) M, and their gradients are G M' and G - G M', where M
- * works on rows of weights instead of windows.  All windows together never exist. */
+ * meeting point but the end of the epoch, where losses are added in order.  The windows of a batch
+ * are gathered from the columns; all windows together never exist. */
 #include "models/linear_adam.h"
 
 #include <math.h>
@@ -25,301 +22,16 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "base/simd.h"
 #include "tensor/blas.h"
 
 enum {
-    STEPS = 48,  /* rows of the weights in one block */
-    ROWS = 1024, /* windows of one matrix product, all channels counted */
+    STEPS = 48, /* rows of the weights in one block */
+    ROWS = 1024 /* windows of one matrix product, all channels counted */
 };
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-enum pl_status pl_linear_net_init(struct pl_context *context, struct pl_linear_net *net,
-                                  enum pl_linear_kind kind, int64_t lookback, int64_t horizon,
-                                  int64_t width)
-{
-    int64_t size;
-
-    *net = (struct pl_linear_net){kind, lookback, horizon, width, 1, {NULL}, {NULL}};
-    if (kind == PL_DLINEAR) {
-        net->branches = 2;
-        if (width < 1 || width % 2 == 0)
-            return pl_fail(context, PL_USAGE,
-                           "a moving average over %lld rows has no middle; take an odd number",
-                           (long long)width);
-    }
-    if (!pl_mul_int64(lookback, horizon, &size))
-        return pl_fail(context, PL_USAGE, "too many weights: lookback %lld, horizon %lld",
-                       (long long)lookback, (long long)horizon);
-    for (int b = 0; b < net->branches; b++) {
-        net->weight[b] = pl_new(context, (size_t)size, sizeof(float));
-        net->bias[b] = pl_new(context, (size_t)horizon, sizeof(float));
-        if (!net->weight[b] || !net->bias[b]) {
-            pl_linear_net_release(net);
-            return context->status;
-        }
-    }
-    return PL_OK;
-}
-
-void pl_linear_net_release(struct pl_linear_net *net)
-{
-    for (int b = 0; b < 2; b++) {
-        free(net->weight[b]);
-        free(net->bias[b]);
-        net->weight[b] = net->bias[b] = NULL;
-    }
-}
-
-/* A block of rows of a net. */
-struct block {
-    int64_t first, steps;
-};
-
-/* What one thread works in. */
-struct bench {
-    float *windows; /* [m, L]  shifted by their level */
-    float *level;   /* [m]     what is added back to forecasts */
-    float *out;     /* [m, steps]  forecasts, then their errors */
-    float *folded;  /* [steps, L]  dlinear's two maps as one */
-    float *row;     /* [L]         scratch */
-};
-
-static void bench_release(struct bench *bench)
-{
-    free(bench->windows);
-    free(bench->level);
-    free(bench->out);
-    free(bench->folded);
-    free(bench->row);
-}
-
-/* Room for m windows and `steps` rows of weights; release it in any case. */
-static enum pl_status bench_init(struct pl_context *context, struct bench *bench,
-                                 const struct pl_linear_net *net, int64_t m, int64_t steps)
-{
-    int64_t windows, out;
-
-    *bench = (struct bench){NULL, NULL, NULL, NULL, NULL};
-    if (!pl_mul_int64(m, net->lookback, &windows) || !pl_mul_int64(m, steps, &out))
-        return pl_fail(context, PL_SYSTEM, "out of memory: %lld windows of %lld rows", (long long)m,
-                       (long long)net->lookback);
-    bench->windows = pl_new(context, (size_t)windows, sizeof(float));
-    bench->level = pl_new(context, (size_t)m, sizeof(float));
-    bench->out = pl_new(context, (size_t)out, sizeof(float));
-    bench->folded = pl_new(context, (size_t)(steps * net->lookback), sizeof(float));
-    bench->row = pl_new(context, (size_t)net->lookback, sizeof(float));
-    return bench->windows && bench->level && bench->out && bench->folded && bench->row
-               ? PL_OK
-               : context->status;
-}
-
-/* Puts the window x[L] on the bench as number i. */
-static void put_window(const struct bench *bench, const struct pl_linear_net *net, int64_t i,
-                       const float *x)
-{
-    int64_t lookback = net->lookback;
-    float *window = bench->windows + i * lookback, level = 0;
-
-    if (net->kind == PL_NLINEAR) {
-        level = x[lookback - 1];
-    } else if (net->kind == PL_MEAN) {
-        double sum = 0;
-
-        for (int64_t j = 0; j < lookback; j++)
-            sum += (double)x[j];
-        level = (float)(sum / (double)lookback);
-    }
-    bench->level[i] = level;
-    for (int64_t j = 0; j < lookback; j++)
-        window[j] = x[j] - level;
-}
-
-/* dlinear's rows first .. first + steps - 1 as one map, W_s + (W_t - W_s) M; row is scratch [L]. */
-static void fold_rows(const struct pl_linear_net *net, struct block block, float *row,
-                      float *folded)
-{
-    int64_t lookback = net->lookback;
-
-    for (int64_t h = 0; h < block.steps; h++) {
-        const float *seasonal = net->weight[0] + (block.first + h) * lookback;
-        const float *trend = net->weight[1] + (block.first + h) * lookback;
-        float *out = folded + h * lookback;
-
-        for (int64_t j = 0; j < lookback; j++)
-            row[j] = trend[j] - seasonal[j];
-        pl_moving_average_adjoint(lookback, net->width, row, out);
-        for (int64_t j = 0; j < lookback; j++)
-            out[j] += seasonal[j];
-    }
-}
-
-static float bias_at(const struct pl_linear_net *net, int64_t h)
-{
-    return net->branches == 2 ? net->bias[0][h] + net->bias[1][h] : net->bias[0][h];
-}
-
-/* Forecasts the m windows on the bench. */
-static void block_forecast(const struct pl_linear_net *net, struct block block, int64_t m,
-                           const struct bench *bench)
-{
-    int64_t lookback = net->lookback, steps = block.steps;
-    const float *weight = net->weight[0] + block.first * lookback;
-
-    if (net->kind == PL_DLINEAR) {
-        fold_rows(net, block, bench->row, bench->folded);
-        weight = bench->folded;
-    }
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t h = 0; h < steps; h++)
-            bench->out[i * steps + h] = bench->level[i] + bias_at(net, block.first + h);
-    pl_sgemm(false, true, m, steps, lookback, 1, bench->windows, lookback, weight, lookback, 1,
-             bench->out, steps);
-}
-
-/* The i-th forecast on the bench becomes its error; returns the sum of squares. */
-static double take_error(const struct bench *bench, int64_t i, int64_t steps, const float *y)
-{
-    float *out = bench->out + i * steps;
-    double sum = 0;
-
-    for (int64_t h = 0; h < steps; h++) {
-        out[h] -= y[h];
-        sum += (double)out[h] * (double)out[h];
-    }
-    return sum;
-}
-
-/* Sets, or adds to, the block's rows of the first branch: 2 scale E' X, and 2 scale E' 1. */
-static void block_gradient(const struct pl_linear_net *gradient, struct block block, int64_t m,
-                           const struct bench *bench, double scale, bool add)
-{
-    int64_t lookback = gradient->lookback, steps = block.steps;
-    float *bias = gradient->bias[0] + block.first;
-
-    pl_sgemm(true, false, steps, lookback, m, (float)(2 * scale), bench->out, steps, bench->windows,
-             lookback, add ? 1 : 0, gradient->weight[0] + block.first * lookback, lookback);
-    for (int64_t h = 0; h < steps; h++) {
-        double sum = 0;
-
-        for (int64_t i = 0; i < m; i++)
-            sum += (double)bench->out[i * steps + h];
-        bias[h] = (float)((add ? (double)bias[h] : 0) + 2 * scale * sum);
-    }
-}
-
-/* dlinear: the gradient G of the one map as those of the two, G - G M' and G M'. */
-static void split_gradient(const struct pl_linear_net *gradient, struct block block)
-{
-    int64_t lookback = gradient->lookback;
-
-    if (gradient->kind != PL_DLINEAR)
-        return;
-    for (int64_t h = block.first; h < block.first + block.steps; h++) {
-        float *seasonal = gradient->weight[0] + h * lookback;
-        float *trend = gradient->weight[1] + h * lookback;
-
-        pl_moving_average(lookback, gradient->width, seasonal, trend);
-        for (int64_t j = 0; j < lookback; j++)
-            seasonal[j] -= trend[j];
-        gradient->bias[1][h] = gradient->bias[0][h];
-    }
-}
-
-enum pl_status pl_linear_net_forecast(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, float *out)
-{
-    struct block whole = {0, net->horizon};
-    struct bench bench = {NULL, NULL, NULL, NULL, NULL};
-    enum pl_status status = pl_blas_open(context);
-
-    if (status == PL_OK)
-        status = bench_init(context, &bench, net, m, net->horizon);
-    if (status == PL_OK) {
-        for (int64_t i = 0; i < m; i++)
-            put_window(&bench, net, i, x + i * net->lookback);
-        block_forecast(net, whole, m, &bench);
-        memcpy(out, bench.out, (size_t)(m * net->horizon) * sizeof *out);
-    }
-    bench_release(&bench);
-    return status;
-}
-
-enum pl_status pl_linear_net_gradient(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, const float *y, double scale,
-                                      double *loss, struct pl_linear_net *gradient)
-{
-    struct block whole = {0, net->horizon};
-    struct bench bench = {NULL, NULL, NULL, NULL, NULL};
-    enum pl_status status = pl_blas_open(context);
-
-    if (status == PL_OK)
-        status = bench_init(context, &bench, net, m, net->horizon);
-    if (status == PL_OK) {
-        *loss = 0;
-        for (int64_t i = 0; i < m; i++)
-            put_window(&bench, net, i, x + i * net->lookback);
-        block_forecast(net, whole, m, &bench);
-        for (int64_t i = 0; i < m; i++)
-            *loss += take_error(&bench, i, net->horizon, y + i * net->horizon);
-        block_gradient(gradient, whole, m, &bench, scale, false);
-        split_gradient(gradient, whole);
-    }
-    bench_release(&bench);
-    return status;
-}
-
-static const double BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-8;
-
-PL_CLONES static void adam(int64_t count, float *restrict weight, const float *restrict gradient,
-                           float *restrict first, float *restrict second, float step_size,
-                           float correction)
-{
-    const float b1 = (float)BETA1, b2 = (float)BETA2, c1 = (float)(1 - BETA1),
-                c2 = (float)(1 - BETA2), epsilon = (float)EPSILON;
-
-    for (int64_t i = 0; i < count; i++) {
-        first[i] = b1 * first[i] + c1 * gradient[i];
-        second[i] = b2 * second[i] + c2 * gradient[i] * gradient[i];
-        weight[i] -= step_size * first[i] / (sqrtf(second[i]) * correction + epsilon);
-    }
-}
-
-void pl_adam_step(int64_t count, float *weight, const float *gradient, float *first, float *second,
-                  double rate, int64_t step)
-{
-    double left1 = 1 - pow(BETA1, (double)step), left2 = 1 - pow(BETA2, (double)step);
-
-    adam(count, weight, gradient, first, second, (float)(rate / left1), (float)(1 / sqrt(left2)));
-}
-
-enum pl_status pl_linear_net_fold(struct pl_context *context, const struct pl_linear_net *net,
-                                  struct pl_linear *linear)
-{
-    int64_t lookback = net->lookback, horizon = net->horizon;
-    float *row = pl_new(context, (size_t)(2 * lookback), sizeof *row);
-    enum pl_status status =
-        row ? pl_linear_init(context, linear, lookback, horizon, 0, 0) : context->status;
-
-    for (int64_t h = 0; h < horizon && status == PL_OK; h++) {
-        const float *weight = net->weight[0] + h * lookback;
-
-        if (net->kind == PL_DLINEAR) {
-            fold_rows(net, (struct block){h, 1}, row, row + lookback);
-            weight = row + lookback;
-        }
-        for (int64_t j = 0; j < lookback; j++)
-            linear->weight[h * lookback + j] = (double)weight[j];
-        linear->bias[h] = (double)bias_at(net, h);
-    }
-    if (status == PL_OK)
-        pl_linear_unshift(linear, net->kind);
-    free(row);
-    return status;
 }
 
 /* A part of the data in single precision. */
@@ -377,23 +89,23 @@ static const float *window_at(const struct part *part, const struct school *scho
 
 /* Errors of rows first .. first + m - 1, left on the bench; returns their sum of squares. */
 static double run_rows(const struct school *school, const struct part *part, int64_t student,
-                       const int64_t *order, int64_t first, int64_t m, struct block block,
-                       const struct bench *bench)
+                       const int64_t *order, int64_t first, int64_t m, struct pl_net_block block,
+                       const struct pl_bench *bench)
 {
     const struct pl_linear_net *net = &school->students[student].net;
     double loss = 0;
 
     for (int64_t i = 0; i < m; i++)
-        put_window(bench, net, i, window_at(part, school, student, order, first + i));
-    block_forecast(net, block, m, bench);
+        pl_bench_window(bench, net, i, window_at(part, school, student, order, first + i));
+    pl_bench_forecast(net, block, m, bench);
     for (int64_t i = 0; i < m; i++)
-        loss += take_error(bench, i, block.steps,
-                           window_at(part, school, student, order, first + i) + net->lookback +
-                               block.first);
+        loss += pl_bench_error(bench, i, block.steps,
+                               window_at(part, school, student, order, first + i) + net->lookback +
+                                   block.first);
     return loss;
 }
 
-static void update_block(const struct school *school, int64_t student, struct block block,
+static void update_block(const struct school *school, int64_t student, struct pl_net_block block,
                          int64_t step)
 {
     struct student *s = &school->students[student];
@@ -414,12 +126,12 @@ static enum pl_status train_block(struct pl_context *context, void *job, int64_t
     const struct school *school = job;
     int64_t student = item / school->blocks, first = item % school->blocks * STEPS;
     const struct student *s = &school->students[student];
-    struct block block = {first, least(STEPS, s->net.horizon - first)};
+    struct pl_net_block block = {first, least(STEPS, s->net.horizon - first)};
     int64_t channels = school->training.windows->channels, batch = school->recipe->batch;
     int64_t rows = batch * (school->count > 1 ? 1 : channels);
     double scale = 1 / ((double)(batch * channels) * (double)s->net.horizon), loss = 0;
-    struct bench bench;
-    enum pl_status status = bench_init(context, &bench, &s->net, least(rows, ROWS), block.steps);
+    struct pl_bench bench;
+    enum pl_status status = pl_bench_init(context, &bench, &s->net, least(rows, ROWS), block.steps);
 
     for (int64_t i = 0; i < school->batches && status == PL_OK; i++) {
         for (int64_t done = 0; done < rows; done += ROWS) {
@@ -427,13 +139,13 @@ static enum pl_status train_block(struct pl_context *context, void *job, int64_t
 
             loss += run_rows(school, &school->training, student, school->order, i * rows + done, m,
                              block, &bench);
-            block_gradient(&s->gradient, block, m, &bench, scale, done > 0);
+            pl_bench_gradient(&s->gradient, block, m, &bench, scale, done > 0);
         }
-        split_gradient(&s->gradient, block);
+        pl_bench_split(&s->gradient, block);
         update_block(school, student, block, (school->epoch - 1) * school->batches + i + 1);
     }
     school->losses[item] = loss;
-    bench_release(&bench);
+    pl_bench_release(&bench);
     return status;
 }
 
@@ -453,15 +165,15 @@ static enum pl_status validate_run(struct pl_context *context, void *job, int64_
     int64_t runs = validation_runs(school), student = item / runs, first = item % runs * ROWS;
     int64_t rows = windows->count * (school->count > 1 ? 1 : windows->channels);
     const struct pl_linear_net *net = &school->students[student].net;
-    struct block whole = {0, net->horizon};
-    struct bench bench;
+    struct pl_net_block whole = {0, net->horizon};
+    struct pl_bench bench;
     int64_t m = least(ROWS, rows - first);
-    enum pl_status status = bench_init(context, &bench, net, m, net->horizon);
+    enum pl_status status = pl_bench_init(context, &bench, net, m, net->horizon);
 
     if (status == PL_OK)
         school->losses[item] =
             run_rows(school, &school->validation, student, NULL, first, m, whole, &bench);
-    bench_release(&bench);
+    pl_bench_release(&bench);
     return status;
 }
 
