@@ -202,19 +202,27 @@ static bool reads_back(uint64_t digits, int exponent, double value, bool single)
     return single ? (float)back == (float)value : back == value;
 }
 
-/* Shortens `digits`, of which there are 19, to the fewest that read back as value. */
+/* Shortens `digits`, of which there are 19, to the fewest that read back as value.  Where two
+ * neighbours do and value lies about half way between them, only exact arithmetic can tell the
+ * nearer one, and the answer is false. */
 static bool shorten(uint64_t *digits, int *exponent, double value, struct width width)
 {
+    enum { DOUBT = 2 }; /* the scaling's error in units of the last of 19 digits */
     for (int count = width.least; count <= width.most; count++) {
         int dropped = DIGITS - count;
-        uint64_t unit = powers[dropped], below = *digits / unit;
-        bool up = *digits % unit >= unit / 2;
+        uint64_t unit = powers[dropped], below = *digits / unit, rest = *digits % unit;
+        bool up = rest > unit / 2;
+        bool doubtful = rest + DOUBT >= unit / 2 && rest <= unit / 2 + DOUBT;
         for (int side = 0; side < 2; side++, up = !up) {
-            if (reads_back(below + up, *exponent + dropped, value, width.single)) {
-                *digits = below + up;
-                *exponent += dropped;
-                return true;
+            if (!reads_back(below + up, *exponent + dropped, value, width.single)) {
+                continue;
             }
+            if (doubtful && reads_back(below + !up, *exponent + dropped, value, width.single)) {
+                return false;
+            }
+            *digits = below + up;
+            *exponent += dropped;
+            return true;
         }
     }
     return false;

@@ -148,7 +148,7 @@ enum pl_status pl_bytes_peek(struct pl_context *context, struct pl_bytes *bytes,
     enum pl_status status = PL_OK;
     while (!status && !bytes->ended &&
            (bytes->size - bytes->taken < least ||
-            (bytes->size - bytes->taken < PEEK_MOST && more_is_there(bytes)))) {
+            (bytes->eager && bytes->size - bytes->taken < PEEK_MOST && more_is_there(bytes)))) {
         status = fill(context, bytes);
     }
     *size = bytes->size - bytes->taken;

@@ -29,6 +29,7 @@ struct pl_bytes {
     size_t raw_taken;     /* of the stored or raw bytes: those already inflated */
     bool compressed;
     struct pl_gunzip gunzip;
+    bool eager;    /* peeking takes along what is there without waiting */
     bool ended;    /* data holds the last byte */
     bool summed;   /* sum is that of all stored bytes */
     uint32_t sum;  /* CRC-32 of the stored bytes read so far, when not mapped */
@@ -44,8 +45,9 @@ enum pl_status pl_bytes_open(struct pl_context *context, struct pl_bytes *bytes,
 void pl_bytes_memory(struct pl_bytes *bytes, const char *name, const void *stored, size_t size);
 void pl_bytes_close(struct pl_bytes *bytes);
 
-/* Shows what lies ahead: at least `least` bytes unless the input ends before, and whatever more is
- * there without waiting.  The view is valid until the next call. */
+/* Shows what lies ahead: at least `least` bytes unless the input ends before; when bytes->eager is
+ * set, also whatever more is there without waiting, up to about a mebibyte.  The view is valid
+ * until the next call. */
 enum pl_status pl_bytes_peek(struct pl_context *context, struct pl_bytes *bytes, size_t least,
                              const uint8_t **data, size_t *size) PL_MUST_CHECK;
 

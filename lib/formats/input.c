@@ -84,6 +84,7 @@ enum pl_status pl_foreign_import(struct pl_context *context, struct pl_foreign *
         return pl_bytes_fail(context, bytes, PL_BAD_DATA,
                              "is a tensor stream already (cat joins streams, ts-select picks)");
     }
+    bytes->eager = true;
     enum pl_status status = importers[foreign->format](context, foreign->import, bytes, writer);
     if (!status && source) {
         source->format = foreign->format;

@@ -1,0 +1,16 @@
+/* The exporters, one a format.
+ * SPDX-License-Identifier: MIT
+ *
+ * Inner header. */
+#ifndef PL_FORMATS_EXPORTERS_H
+#define PL_FORMATS_EXPORTERS_H
+
+#include "formats/export.h"
+#include "formats/sink.h"
+
+typedef enum pl_status pl_exporter(struct pl_context *context, struct pl_reader *reader,
+                                   const struct pl_export *export, struct pl_sink *sink);
+
+pl_exporter pl_csv_export;
+
+#endif
