@@ -5,9 +5,9 @@
  *
  * The result is written in one of three ways.  PIECES: a solid raw tensor, byte for byte as it
  * comes.  WHOLE: a small compressed tensor, or a small part of a chunked one, gathered and written
- * at the end.  ROWS: a chunked tensor, gathered into the chunks that the format prescribes for
- * compressed data (about 1 MiB of whole rows); the end of a chunk of the source also ends a chunk
- * of the result, so that a live series is passed on as it comes. */
+ * at the end.  ROWS: a chunked tensor, whose rows are gathered until they make some chunks of the
+ * size that the format prescribes (about 1 MiB); the end of a chunk of the source also ends one of
+ * the result, so that a live series is passed on as it comes. */
 #include "edit/transform.h"
 
 #include <stdlib.h>
@@ -16,9 +16,10 @@
 #include "base/memory.h"
 
 enum {
-    PART = 1 << 16,     /* elements cut and converted at a time */
-    CHUNK = 1 << 20,    /* bytes of raw data in a chunk */
-    GATHERED = 16 << 20 /* a part of a chunked tensor is gathered up to this size */
+    PART = 1 << 14,  /* elements cut and converted at a time */
+    CHUNK = 1 << 20, /* bytes of raw data in a chunk */
+    BATCH = 8,       /* chunks gathered, to be deflated in parallel */
+    WHOLE = 8 << 20  /* a part of a chunked tensor is gathered up to this size */
 };
 
 /* How the result is written, by its shape and codec. */
@@ -34,9 +35,9 @@ static void choose_mode(struct pl_transform *transform)
         transform->mode = PL_TRANSFORM_WHOLE;
     else if (transform->chunked && rows && !(known && raw && transform->recode))
         transform->mode = PL_TRANSFORM_ROWS;
-    else if (raw && !(transform->chunked && bytes <= GATHERED))
+    else if (raw && !(transform->chunked && bytes <= WHOLE))
         transform->mode = PL_TRANSFORM_PIECES;
-    else if (transform->rank == 0 || bytes <= (raw ? GATHERED : CHUNK))
+    else if (transform->rank == 0 || bytes <= (raw ? WHOLE : CHUNK))
         transform->mode = PL_TRANSFORM_WHOLE;
     else
         transform->mode = PL_TRANSFORM_ROWS;
@@ -57,10 +58,13 @@ enum pl_status pl_transform_start(struct pl_context *context, struct pl_transfor
     if (transform->mode == PL_TRANSFORM_ROWS && transform->row == 0)
         return pl_fail(context, PL_BAD_DATA, "'%s': its rows have no elements", transform->name);
     int64_t row_bytes = transform->row * (int64_t)size;
-    transform->batch = row_bytes > 0 && row_bytes < CHUNK ? CHUNK / row_bytes : 1;
-    transform->cut = pl_new(context, PART, transform->slice.item_size);
-    transform->converted = pl_new(context, PART, size);
-    if (!transform->cut || !transform->converted)
+    transform->batch = row_bytes > 0 && row_bytes < CHUNK ? BATCH * (CHUNK / row_bytes) : 1;
+    bool cuts = !pl_slice_is_whole(&transform->slice), converts = transform->from != transform->to;
+    if (cuts)
+        transform->cut = pl_new(context, PART, transform->slice.item_size);
+    if (converts)
+        transform->converted = pl_new(context, PART, size);
+    if ((cuts && !transform->cut) || (converts && !transform->converted))
         return PL_SYSTEM;
     if (transform->mode == PL_TRANSFORM_PIECES)
         return pl_writer_begin(context, writer, transform->name, transform->to, transform->rank,
@@ -76,26 +80,21 @@ bool pl_transform_is_solid(const struct pl_transform *transform)
     return transform->mode == PL_TRANSFORM_PIECES;
 }
 
-/* Writes the gathered rows, at most `batch` of them to a chunk; all = false keeps an unfilled
- * chunk for more. */
+/* Writes the gathered rows once there are enough of them, or all = true. */
 static enum pl_status write_rows(struct pl_context *context, struct pl_transform *transform,
                                  struct pl_writer *writer, bool all)
 {
-    size_t row_bytes = (size_t)transform->row * pl_dtype_size(transform->to), done = 0;
-    enum pl_status status = PL_OK;
-    while (status == PL_OK && transform->rows.size - done > 0) {
-        size_t rows = (transform->rows.size - done) / row_bytes;
-        if (rows > (size_t)transform->batch)
-            rows = (size_t)transform->batch;
-        if (rows == 0 || (!all && rows < (size_t)transform->batch))
-            break;
-        status = pl_writer_chunk(context, writer, transform->name, transform->rows.data + done,
-                                 (int64_t)rows, transform->codec);
-        done += rows * row_bytes;
-    }
+    size_t row_bytes = (size_t)transform->row * pl_dtype_size(transform->to);
+    int64_t rows = (int64_t)(transform->rows.size / row_bytes);
+    if (!all)
+        rows -= rows % transform->batch;
+    if (rows == 0)
+        return PL_OK;
+    enum pl_status status = pl_writer_rows(context, writer, transform->name, transform->rows.data,
+                                           rows, transform->codec);
+    size_t done = (size_t)rows * row_bytes;
     transform->rows.size -= done;
-    if (transform->rows.size > 0)
-        memmove(transform->rows.data, transform->rows.data + done, transform->rows.size);
+    memmove(transform->rows.data, transform->rows.data + done, transform->rows.size);
     return status;
 }
 
@@ -143,12 +142,11 @@ enum pl_status pl_transform_push(struct pl_context *context, struct pl_transform
                                  struct pl_writer *writer, const void *elements, int64_t count)
 {
     const char *from = elements;
-    bool whole = pl_slice_is_whole(&transform->slice);
     enum pl_status status = PL_OK;
     while (count > 0 && status == PL_OK) {
         int64_t part = count < PART ? count : PART, taken = part;
         const void *cut = from;
-        if (!whole) {
+        if (transform->cut) {
             taken = pl_slice_take(&transform->slice, from, part, transform->cut);
             cut = transform->cut;
         }

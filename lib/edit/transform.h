@@ -22,7 +22,7 @@ struct pl_transform {
     int rank;
     int64_t dims[PL_MAX_RANK]; /* of the result; dims[0] = -1: not known */
     int64_t row;               /* elements of a row of the result */
-    int64_t batch;             /* rows that are written at once */
+    int64_t batch;             /* rows that are gathered before they are written */
     int64_t written;           /* elements of the result so far */
     struct pl_buffer rows;     /* waiting to be written */
     void *cut, *converted;     /* one part each */

@@ -192,25 +192,16 @@ static enum pl_status end_payload(struct pl_context *context, struct pl_writer *
     return put(context, writer, tail, size);
 }
 
-enum pl_status pl_writer_stored(struct pl_context *context, struct pl_writer *writer,
-                                struct pl_header *header, const char *text, size_t text_size,
-                                const void *bytes)
-{
-    enum pl_status status = text ? begin_record(context, writer, header, text, text_size)
-                                 : begin_canonical(context, writer, header);
-    if (status || !header->payload)
-        return status;
-    status = put_payload(context, writer, bytes, (size_t)header->bytes);
-    return status ? status : end_payload(context, writer, writer->crc);
-}
-
 /* A record whose payload is at hand. */
 static enum pl_status put_record(struct pl_context *context, struct pl_writer *writer,
                                  struct pl_header *header, const void *bytes, size_t size)
 {
     header->payload = true;
     header->bytes = size;
-    return pl_writer_stored(context, writer, header, NULL, 0, bytes);
+    enum pl_status status = begin_canonical(context, writer, header);
+    if (status == PL_OK)
+        status = put_payload(context, writer, bytes, size);
+    return status ? status : end_payload(context, writer, writer->crc);
 }
 
 static enum pl_status set_name(struct pl_context *context, const struct pl_writer *writer,
@@ -306,18 +297,10 @@ static enum pl_status put_in_chunks(struct pl_context *context, struct pl_writer
                                     const char *name, const struct pl_tensor *tensor,
                                     enum pl_codec codec)
 {
-    size_t bytes = pl_tensor_bytes(tensor), row_size = bytes / (size_t)tensor->dims[0];
-    struct batch batch = {.codec = codec,
-                          .item = pl_dtype_size(tensor->dtype),
-                          .bytes = tensor->data,
-                          .size = bytes,
-                          .chunk_size = row_size};
-    if (row_size < CHUNK_SIZE)
-        batch.chunk_size = CHUNK_SIZE / row_size * row_size;
     enum pl_status status =
         pl_writer_open_chunked(context, writer, name, tensor->dtype, tensor->rank, tensor->dims);
-    while (status == PL_OK && batch.size > 0)
-        status = put_batch(context, writer, name, &batch, row_size);
+    if (status == PL_OK)
+        status = pl_writer_rows(context, writer, name, tensor->data, tensor->dims[0], codec);
     return status ? status : pl_writer_close_chunked(context, writer, name);
 }
 
@@ -371,24 +354,23 @@ enum pl_status pl_writer_open_chunked(struct pl_context *context, struct pl_writ
     return status ? status : begin_canonical(context, writer, &header);
 }
 
-static enum pl_status find_open(struct pl_context *context, struct pl_writer *writer,
-                                const char *name, struct pl_open_tensor **open)
+/* NULL, with the failure recorded, when there is none. */
+static struct pl_open_tensor *find_open(struct pl_context *context, struct pl_writer *writer,
+                                        const char *name)
 {
-    *open = writer->between ? NULL : pl_segment_find(&writer->segment, name);
-    if (!*open)
-        return pl_fail(context, PL_SYSTEM, "%s: no chunked tensor '%s' is open", writer->name,
-                       name);
-    return PL_OK;
+    struct pl_open_tensor *open = writer->between ? NULL : pl_segment_find(&writer->segment, name);
+    if (!open)
+        pl_fail(context, PL_SYSTEM, "%s: no chunked tensor '%s' is open", writer->name, name);
+    return open;
 }
 
 enum pl_status pl_writer_chunk(struct pl_context *context, struct pl_writer *writer,
                                const char *name, const void *rows, int64_t count,
                                enum pl_codec codec)
 {
-    struct pl_open_tensor *open;
-    enum pl_status status = find_open(context, writer, name, &open);
-    if (status)
-        return status;
+    struct pl_open_tensor *open = find_open(context, writer, name);
+    if (!open)
+        return context->status;
     struct pl_header header = {
         .kind = PL_RECORD_CHUNK, .codec = codec, .seq = open->chunks, .rows = count};
     int64_t dims[PL_MAX_RANK];
@@ -402,13 +384,50 @@ enum pl_status pl_writer_chunk(struct pl_context *context, struct pl_writer *wri
     return put_elements(context, writer, &header, open->dtype, rows, (size_t)bytes);
 }
 
+enum pl_status pl_writer_rows(struct pl_context *context, struct pl_writer *writer,
+                              const char *name, const void *rows, int64_t count,
+                              enum pl_codec codec)
+{
+    struct pl_open_tensor *open = find_open(context, writer, name);
+    if (!open)
+        return context->status;
+    int64_t dims[PL_MAX_RANK];
+    uint64_t bytes;
+    memcpy(dims, open->dims, sizeof dims);
+    dims[0] = count;
+    if (!pl_shape_bytes(open->dtype, open->rank, dims, &bytes))
+        return pl_fail(context, PL_BAD_DATA, "%s: '%s': too many rows", writer->name, name);
+    if (bytes == 0)
+        return pl_writer_chunk(context, writer, name, rows, count, codec);
+    size_t row_size = (size_t)(bytes / (uint64_t)count);
+    enum pl_status status = PL_OK;
+    struct batch batch = {.codec = codec,
+                          .item = pl_dtype_size(open->dtype),
+                          .bytes = rows,
+                          .size = (size_t)bytes,
+                          .chunk_size = row_size};
+    if (row_size < CHUNK_SIZE)
+        batch.chunk_size = CHUNK_SIZE / row_size * row_size;
+    while (status == PL_OK && batch.size > 0) {
+        if (codec != PL_CODEC_RAW) {
+            status = put_batch(context, writer, name, &batch, row_size);
+            continue;
+        }
+        size_t size = batch_chunk(&batch, 0);
+        status =
+            pl_writer_chunk(context, writer, name, batch.bytes, (int64_t)(size / row_size), codec);
+        batch.bytes += size;
+        batch.size -= size;
+    }
+    return status;
+}
+
 enum pl_status pl_writer_close_chunked(struct pl_context *context, struct pl_writer *writer,
                                        const char *name)
 {
-    struct pl_open_tensor *open;
-    enum pl_status status = find_open(context, writer, name, &open);
-    if (status)
-        return status;
+    struct pl_open_tensor *open = find_open(context, writer, name);
+    if (!open)
+        return context->status;
     struct pl_header header = {.kind = PL_RECORD_CLOSE, .chunks = open->chunks, .rows = open->rows};
     memcpy(header.name, open->name, sizeof header.name);
     return begin_canonical(context, writer, &header);

@@ -46,6 +46,10 @@ enum pl_status pl_writer_open_chunked(struct pl_context *context, struct pl_writ
 enum pl_status pl_writer_chunk(struct pl_context *context, struct pl_writer *writer,
                                const char *name, const void *rows, int64_t count,
                                enum pl_codec codec) PL_MUST_CHECK;
+/* The same for any number of rows: cut into chunks of about 1 MiB, deflated in parallel. */
+enum pl_status pl_writer_rows(struct pl_context *context, struct pl_writer *writer,
+                              const char *name, const void *rows, int64_t count,
+                              enum pl_codec codec) PL_MUST_CHECK;
 enum pl_status pl_writer_close_chunked(struct pl_context *context, struct pl_writer *writer,
                                        const char *name) PL_MUST_CHECK;
 
@@ -61,13 +65,6 @@ enum pl_status pl_writer_kind(struct pl_context *context, struct pl_writer *writ
  * its keys, the payload not touched). */
 enum pl_status pl_writer_copy(struct pl_context *context, struct pl_writer *writer,
                               struct pl_reader *reader, const char *rename) PL_MUST_CHECK;
-
-/* A record from elsewhere with its payload as stored (header->bytes of it): under its own header
- * text, or with text NULL under a new one.  PL_BAD_DATA, and nothing written, when the segment has
- * no place for it. */
-enum pl_status pl_writer_stored(struct pl_context *context, struct pl_writer *writer,
-                                struct pl_header *header, const char *text, size_t text_size,
-                                const void *bytes) PL_MUST_CHECK;
 
 /* Pushes out what is buffered (live streams). */
 enum pl_status pl_writer_flush(struct pl_context *context, struct pl_writer *writer) PL_MUST_CHECK;

@@ -1,0 +1,147 @@
+/* The columns of a series that are kept.
+ * SPDX-License-Identifier: MIT */
+#include "edit/columns.h"
+
+#include <string.h>
+
+static bool ends_in_levels(const char *name)
+{
+    size_t size = strlen(name);
+    return size > 7 && strcmp(name + size - 7, ".levels") == 0;
+}
+
+bool pl_columns_has_rows(const char *name)
+{
+    return strcmp(name, "series.names") != 0 && !ends_in_levels(name);
+}
+
+/* The tensors that make a series; their names are the schema's. */
+static bool is_part(const char *name)
+{
+    static const char *const parts[] = {"values", "time", "id", "id.levels", "series.names"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(name, parts[i]) == 0)
+            return true;
+    return false;
+}
+
+enum pl_status pl_renames_apply(struct pl_context *context, const struct pl_renames *renames,
+                                const char *name, char out[PL_NAME_MAX + 1])
+{
+    bool matched = false;
+    enum pl_status status = PL_OK;
+    for (size_t i = 0; i < renames->count && status == PL_OK && !matched; i++)
+        status = pl_rename_apply(context, &renames->items[i], name, out, &matched);
+    if (status == PL_OK && !matched)
+        memcpy(out, name, strlen(name) + 1);
+    return status;
+}
+
+enum pl_status pl_columns_rename(struct pl_context *context, const struct pl_renames *renames,
+                                 const char *name, char out[PL_NAME_MAX + 1])
+{
+    char column[PL_NAME_MAX + 1], renamed[PL_NAME_MAX + 1];
+    size_t size = strlen(name);
+    if (is_part(name)) {
+        memcpy(out, name, size + 1);
+        return PL_OK;
+    }
+    if (!ends_in_levels(name))
+        return pl_renames_apply(context, renames, name, out);
+    memcpy(column, name, size - 7);
+    column[size - 7] = '\0';
+    enum pl_status status = pl_renames_apply(context, renames, column, renamed);
+    if (status != PL_OK)
+        return status;
+    size = strlen(renamed);
+    if (size + 7 > PL_NAME_MAX)
+        return pl_fail(context, PL_BAD_DATA, "the new name of '%s' is longer than %d bytes", name,
+                       PL_NAME_MAX);
+    memcpy(out, renamed, size);
+    memcpy(out + size, ".levels", 8);
+    return PL_OK;
+}
+
+/* Do the including patterns name columns? */
+static bool name_columns(struct pl_patterns *patterns, const struct pl_names *names)
+{
+    for (size_t i = 0; i < patterns->count; i++)
+        for (int64_t j = 0; j < names->count && !patterns->items[i].exclude; j++)
+            if (pl_glob_match(patterns->items[i].glob, names->items[j]))
+                return true;
+    return patterns->including == 0;
+}
+
+enum pl_status pl_columns_decide(struct pl_context *context, struct pl_columns *columns,
+                                 struct pl_patterns *patterns, const void *names, size_t size)
+{
+    *columns = (struct pl_columns){0};
+    int64_t bytes = (int64_t)size;
+    struct pl_tensor tensor = pl_tensor_view(PL_U8, 1, &bytes, (void *)(uintptr_t)names);
+    enum pl_status status = PL_OK;
+    if (size > 0)
+        status =
+            pl_names_unpack(context, &columns->arena, &tensor, "series.names", &columns->names);
+    if (status != PL_OK)
+        return status;
+    columns->bare = !name_columns(patterns, &columns->names);
+    columns->picks = pl_arena_new(context, &columns->arena, (size_t)columns->names.count,
+                                  sizeof *columns->picks);
+    if (!columns->picks)
+        return PL_SYSTEM;
+    for (int64_t i = 0; i < columns->names.count; i++)
+        if (columns->bare || pl_patterns_keep(patterns, columns->names.items[i]))
+            columns->picks[columns->count++] = i;
+    if (columns->count == 0 && columns->names.count > 0 && !pl_patterns_drop(patterns, "values"))
+        return pl_fail(context, PL_BAD_DATA,
+                       "no column of the series is left; --drop values drops them all");
+    return PL_OK;
+}
+
+void pl_columns_release(struct pl_columns *columns)
+{
+    pl_arena_release(&columns->arena);
+    *columns = (struct pl_columns){0};
+}
+
+bool pl_columns_keep(const struct pl_columns *columns, struct pl_patterns *patterns,
+                     const char *name)
+{
+    bool keep = pl_patterns_keep(patterns, name); /* marks the pattern as used */
+    if (!columns->bare)
+        keep = !pl_patterns_drop(patterns, name);
+    if (!ends_in_levels(name))
+        return keep;
+    char column[PL_NAME_MAX + 1] = "";
+    memcpy(column, name, strlen(name) - 7);
+    if (columns->bare)
+        return keep || pl_patterns_keep(patterns, column);
+    return keep && !pl_patterns_drop(patterns, column);
+}
+
+enum pl_status pl_columns_names(struct pl_context *context, const struct pl_columns *columns,
+                                const struct pl_renames *renames, struct pl_tensor *tensor)
+{
+    struct pl_buffer names = {0};
+    enum pl_status status = PL_OK;
+    *tensor = (struct pl_tensor){0};
+    for (int64_t i = 0; i < columns->count && status == PL_OK; i++) {
+        const char *name = columns->names.items[columns->picks[i]];
+        char renamed[PL_NAME_MAX + 1];
+        if (i > 0)
+            status = pl_buffer_append(context, &names, "", 1);
+        /* A column's name may be longer than a tensor's; then no rule can match it. */
+        bool fits = strlen(name) <= PL_NAME_MAX;
+        if (status == PL_OK && fits)
+            status = pl_renames_apply(context, renames, name, renamed);
+        if (status == PL_OK)
+            status = pl_buffer_text(context, &names, fits ? renamed : name);
+    }
+    int64_t size = (int64_t)names.size;
+    if (status == PL_OK)
+        status = pl_tensor_init(context, tensor, PL_U8, 1, &size);
+    if (status == PL_OK && size > 0)
+        memcpy(tensor->data, names.data, names.size);
+    pl_buffer_release(&names);
+    return status;
+}

@@ -1,0 +1,178 @@
+/* ts-select: a part of a tensor stream, renamed, cut, converted, compressed or put in order.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+#include "base/version.h"
+#include "cli/tool.h"
+#include "edit/select.h"
+#include "formats/input.h"
+#include "stream/history.h"
+
+struct command {
+    struct pl_list names, drop, rename, slice, cast;
+    const char *rows, *order;
+    int64_t head, tail; /* -1: not given */
+    int codec;          /* enum pl_codec; -1: as stored */
+};
+
+static const struct pl_option options[] = {
+    PL_LIST(struct command, names, "name", 'n', "GLOB",
+            "keep only the tensors, or columns of a series, whose name matches GLOB; a leading ! "
+            "drops them instead; may be repeated",
+            "'encoder.*'"),
+    PL_LIST(struct command, drop, "drop", 0, "GLOB",
+            "drop tensors or columns whose name matches GLOB, as -n '!GLOB' does; may be repeated",
+            "'optim.*'"),
+    PL_LIST(struct command, rename, "rename", 0, "PATTERN=NAME",
+            "rename what matches PATTERN; each * in NAME stands for what the * in PATTERN matched; "
+            "may be repeated, the first that matches counts",
+            "'encoder.*=enc.*'"),
+    PL_LIST(struct command, slice, "slice", 0, "GLOB[RANGES]",
+            "cut tensors along their axes: one range an axis, such as 0:10, :, -5:, ::2, or one "
+            "index, which takes the axis away; may be repeated",
+            "'w[0:10,:,3]'"),
+    PL_TEXT(struct command, rows, "rows", 0, NULL, "A:B",
+            "cut the first axis of every tensor; of a series, its rows", "-96:"),
+    PL_INT(struct command, head, "head", 0, "-1", -1, 9e18, "N", "keep the first N rows", "10"),
+    PL_INT(struct command, tail, "tail", 0, "-1", -1, 9e18, "N", "keep the last N rows", "96"),
+    PL_LIST(struct command, cast, "cast", 0, "DTYPE[:GLOB]",
+            "convert tensors to DTYPE: those whose name matches GLOB, else all of floats; may be "
+            "repeated, the first that fits counts",
+            "f16:'*.weight'"),
+    PL_CHOICE(struct command, codec, "codec", 0, NULL, "raw|zlib|shuffle-zlib", "CODEC",
+              "store tensors so; without it they stay as they are"),
+    PL_TEXT(struct command, order, "order", 0, NULL, "ORDER",
+            "write tensors by name, by size (smallest first), or in the order of a list of GLOBs "
+            "separated by commas, the others behind",
+            "name"),
+    PL_OPTIONS_END,
+};
+
+static const char *const unused[] = {"seed", "memory", "explain", NULL};
+
+/* Fills the selection from the options. */
+static enum pl_status prepare(struct pl_context *context, const struct command *command,
+                              struct pl_select *select)
+{
+    enum pl_status status = PL_OK;
+    char rows[48];
+    for (size_t i = 0; i < command->names.count && status == PL_OK; i++)
+        status = pl_patterns_add(context, &select->patterns, command->names.items[i], false);
+    for (size_t i = 0; i < command->drop.count && status == PL_OK; i++)
+        status = pl_patterns_add(context, &select->patterns, command->drop.items[i], true);
+    for (size_t i = 0; i < command->rename.count && status == PL_OK; i++)
+        status = pl_select_rename(context, select, command->rename.items[i]);
+    for (size_t i = 0; i < command->slice.count && status == PL_OK; i++)
+        status = pl_select_cut(context, select, command->slice.items[i]);
+    for (size_t i = 0; i < command->cast.count && status == PL_OK; i++)
+        status = pl_select_cast(context, select, command->cast.items[i]);
+    if (status == PL_OK && command->rows)
+        status = pl_select_rows(context, select, command->rows);
+    if (status == PL_OK && command->head >= 0) {
+        snprintf(rows, sizeof rows, "0:%lld", (long long)command->head);
+        status = pl_select_rows(context, select, rows);
+    }
+    if (status == PL_OK && command->tail >= 0) {
+        snprintf(rows, sizeof rows, command->tail ? "-%lld:" : "0:%lld", (long long)command->tail);
+        status = pl_select_rows(context, select, rows);
+    }
+    if (status == PL_OK && command->order)
+        status = pl_select_order(context, select, command->order);
+    select->recode = command->codec >= 0;
+    select->codec = select->recode ? (enum pl_codec)command->codec : PL_CODEC_RAW;
+    return status;
+}
+
+/* The history of one segment, and its end. */
+static enum pl_status end_segment(struct pl_run *run, const struct pl_selected *selected,
+                                  const char *name, const struct pl_source *source,
+                                  struct pl_writer *writer)
+{
+    struct pl_context *context = &run->context;
+    struct pl_history history = {0};
+    enum pl_status status = PL_OK;
+    if (run->common.history) {
+        bool stream = source->format == PL_FORMAT_STREAM;
+        status = pl_history_start(context, &history, run->tool->name, PL_VERSION, run->argc,
+                                  run->argv, run->common.seed);
+        if (status == PL_OK)
+            status = pl_history_input(context, &history, name, stream ? selected->sum : source->sum,
+                                      selected->history.root);
+        if (status == PL_OK)
+            status = pl_history_write(context, &history, writer);
+        pl_history_release(&history);
+    }
+    return status == PL_OK ? pl_writer_end(context, writer) : status;
+}
+
+static enum pl_status select_file(struct pl_run *run, struct pl_select *select, const char *path,
+                                  struct pl_writer *writer)
+{
+    struct pl_context *context = &run->context;
+    struct pl_source source = {0};
+    struct pl_selected selected;
+    bool found = true;
+    enum pl_status status = PL_OK;
+    struct pl_reader *reader = pl_input_open(context, path, NULL, &source);
+    if (!reader)
+        return context->status;
+    while (status == PL_OK && found) {
+        status = pl_select_segment(context, select, reader, writer, &selected, &found);
+        if (status == PL_OK && found)
+            status = end_segment(run, &selected, path, &source, writer);
+        pl_meta_release(&selected.history);
+    }
+    pl_reader_close(reader);
+    return status;
+}
+
+static enum pl_status run(struct pl_run *run, void *filled)
+{
+    struct pl_context *context = &run->context;
+    struct pl_select select = {0};
+    struct pl_writer *writer = NULL;
+    enum pl_status status = prepare(context, filled, &select);
+    if (status == PL_OK)
+        status = pl_run_binary_output(run);
+    if (status == PL_OK) {
+        writer = pl_writer_open(context, run->common.output);
+        status = writer ? PL_OK : context->status;
+    }
+    int count = run->operand_count > 0 ? run->operand_count : 1;
+    for (int i = 0; i < count && status == PL_OK; i++)
+        status = select_file(run, &select, pl_run_operand(run, i), writer);
+    if (status == PL_OK)
+        status = pl_writer_commit(context, writer);
+    else
+        pl_writer_abort(context, writer, run->tool->name);
+    pl_select_release(&select);
+    return status;
+}
+
+static const struct pl_example examples[] = {
+    {"ts-select -n 'temp_*' data/seattle.csv | ts-info", "two columns of a series"},
+    {"ts-select --tail 7 data/seattle.csv | ts-export -f csv", "the last week"},
+    {"ts-select --rename 'temp_*=t_*' --cast f32 data/seattle.csv | ts-info",
+     "shorter names and smaller numbers"},
+    {"ts-select --codec shuffle-zlib data/beijing.csv > small.plumb", "for the archive"},
+    {NULL, NULL},
+};
+
+static const struct pl_tool tool = {
+    .name = "ts-select",
+    .summary = "select, rename, cut and convert tensors of a stream",
+    .operands = "[FILE ...]",
+    .least = 0,
+    .most = -1,
+    .options = options,
+    .unused = unused,
+    .command_size = sizeof(struct command),
+    .examples = examples,
+    .see_also = "ts-diff(1), ts-export(1), ts-info(1), tensor-stream(5)",
+    .run = run,
+};
+
+int main(int argc, char **argv)
+{
+    return pl_tool_main(&tool, argc, argv);
+}
