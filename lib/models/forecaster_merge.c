@@ -281,7 +281,21 @@ static enum pl_status unite_errors(struct pl_context *context, struct merge *mer
     return PL_OK;
 }
 
-/* ---- Last rows --------------------------------------------------------------------------- */
+/* ---- Rows ---------------------------------------------------------------------------- */
+
+/* Rows that were in both files would count twice. */
+static void warn_of_overlap(struct pl_context *context, const struct merge *merge, int64_t s)
+{
+    const struct pl_forecaster *a = merge->a, *b = merge->b;
+    int64_t in_a = merge->in_a[s], in_b = merge->in_b[s];
+    if (in_a < 0 || in_b < 0 || !a->stamped || !pl_step_known(&a->step))
+        return;
+    if (pl_step_from(&a->step, a->end[in_a], 1 - a->rows[in_a]) <= b->end[in_b] &&
+        pl_step_from(&b->step, b->end[in_b], 1 - b->rows[in_b]) <= a->end[in_a])
+        pl_warn(context, "%s%s%srows that both models were trained on count twice",
+                a->long_format ? "series '" : "", merge->out->series[s],
+                a->long_format ? "': " : "");
+}
 
 static enum pl_status unite_tails(struct pl_context *context, struct merge *merge)
 {
@@ -295,6 +309,7 @@ static enum pl_status unite_tails(struct pl_context *context, struct merge *merg
         return context->status;
     for (size_t s = 0; s < series; s++) {
         int64_t in_a = merge->in_a[s], in_b = merge->in_b[s];
+        warn_of_overlap(context, merge, (int64_t)s);
         /* The later of the two; without stamps the second operand is. */
         bool first =
             in_b < 0 || (in_a >= 0 && out->stamped && merge->a->end[in_a] > merge->b->end[in_b]);

@@ -239,37 +239,67 @@ static enum pl_status give_roles(struct pl_context *context, struct pl_panel *pa
 
 /* ---- Series ------------------------------------------------------------------------------ */
 
+/* Rows of each level; *grouped: they lie one level after the other already. */
+static enum pl_status count_levels(struct pl_context *context, const struct pl_panel_source *source,
+                                   int64_t *counts, bool *grouped)
+{
+    *grouped = true;
+    for (int64_t row = 0; row < source->rows; row++) {
+        int32_t id = source->id[row];
+        if (id < 0 || id >= source->levels.count)
+            return pl_fail(context, PL_BAD_DATA, "row %" PRId64 " has no series id", row + 1);
+        counts[id]++;
+        *grouped &= row == 0 || id >= source->id[row - 1];
+    }
+    return PL_OK;
+}
+
+/* The rows of every series in a run, in the order in which they came (a counting sort). */
+static enum pl_status group_rows(struct pl_context *context, struct pl_panel *panel,
+                                 struct pl_panel_source *source, int64_t *next)
+{
+    size_t rows = (size_t)source->rows;
+    int64_t *order = pl_arena_new(context, &panel->arena, rows, sizeof *order);
+    int64_t *time = pl_arena_new(context, &panel->arena, source->time ? rows : 0, sizeof *time);
+    if (!order || !time)
+        return context->status;
+    for (int64_t row = 0; row < source->rows; row++) {
+        int64_t to = next[source->id[row]]++;
+        order[to] = row;
+        if (source->time)
+            time[to] = source->time[row];
+    }
+    source->order = order;
+    source->time = source->time ? time : NULL;
+    return PL_OK;
+}
+
 static enum pl_status cut_series(struct pl_context *context, struct pl_panel *panel,
-                                 const struct pl_panel_source *source)
+                                 struct pl_panel_source *source)
 {
     size_t most = source->id ? (size_t)source->levels.count : 1;
-    bool *seen = pl_arena_new(context, &panel->arena, most, sizeof *seen);
+    int64_t *counts = pl_arena_new(context, &panel->arena, most, sizeof *counts);
     panel->series = pl_arena_new(context, &panel->arena, most, sizeof *panel->series);
-    if (!seen || !panel->series)
+    if (!counts || !panel->series)
         return context->status;
     if (!source->id) {
         panel->series[panel->series_count++] =
             (struct pl_panel_series){.name = "", .source = {0, source->rows}};
         return PL_OK;
     }
-    for (int64_t row = 0; row < source->rows; row++) {
-        int32_t id = source->id[row];
-        if (row > 0 && id == source->id[row - 1]) {
-            panel->series[panel->series_count - 1].source.end++;
-            continue;
-        }
-        if (id < 0 || id >= source->levels.count)
-            return pl_fail(context, PL_BAD_DATA, "row %" PRId64 " has no series id", row + 1);
-        if (seen[id])
-            return pl_fail(context, PL_BAD_DATA,
-                           "row %" PRId64 ": the rows of series '%s' are not "
-                           "together; sort by id, then time",
-                           row + 1, source->levels.items[id]);
-        seen[id] = true;
-        panel->series[panel->series_count++] =
-            (struct pl_panel_series){.name = source->levels.items[id], .source = {row, row + 1}};
+    bool grouped;
+    if (count_levels(context, source, counts, &grouped))
+        return context->status;
+    int64_t begin = 0;
+    for (int64_t level = 0; level < source->levels.count; level++) {
+        int64_t count = counts[level];
+        counts[level] = begin;
+        if (count > 0)
+            panel->series[panel->series_count++] = (struct pl_panel_series){
+                .name = source->levels.items[level], .source = {begin, begin + count}};
+        begin += count;
     }
-    return PL_OK;
+    return grouped ? PL_OK : group_rows(context, panel, source, counts);
 }
 
 /* Copies the columns in use of one series out of the row-major input, 64 rows at a time so that
@@ -284,7 +314,8 @@ static void transpose(const struct pl_panel *panel, const struct pl_panel_source
             double *out = series->values + column * stride;
             for (int64_t row = begin; row < end; row++) {
                 int64_t to = row - series->source.begin;
-                out[place ? place[to] : to] = in[row * source->columns];
+                int64_t from = source->order ? source->order[row] : row;
+                out[place ? place[to] : to] = in[from * source->columns];
             }
         }
     }

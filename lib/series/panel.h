@@ -49,7 +49,7 @@ struct pl_panel_series {
     int64_t start;          /* stamp of row 0 */
     const int64_t *stamps;  /* [rows + future_rows] where uneven; NULL: start + row * step */
     double *values;         /* [columns][rows + future_rows], NaN where missing */
-    struct pl_range source; /* the input's rows it came from */
+    struct pl_range source; /* its rows, counted over all series */
 };
 
 /* One target of one series. */

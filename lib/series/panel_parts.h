@@ -13,6 +13,7 @@ struct pl_panel_source {
     const int32_t *id;      /* [rows], NULL: none */
     struct pl_names names;  /* [columns] */
     struct pl_names levels; /* of id */
+    const int64_t *order;   /* the input's row of each row; NULL: series lie in it one by one */
     int64_t *wanted;        /* [panel columns] the input's column of each column in use */
     struct pl_tensor held;  /* values converted to f64, when they were something else */
 };

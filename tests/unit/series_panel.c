@@ -174,9 +174,10 @@ static void long_format(void)
     add_tensor(&data, "id.levels", PL_U8, 1, 12, 0, (void *)(uintptr_t) "north\0south");
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_OK);
     CHECK(panel.series_count == 2 && panel.track_count == 2 && panel.long_format);
-    CHECK_TEXT(panel.series[0].name, "south");
-    CHECK(pl_panel_track(&panel, 1)[3] == 40 && panel.series[1].rows == 4);
-    CHECK(pl_panel_stamp(&panel, 1, 4) == stamp("2023-06-01 04:00"));
+    CHECK_TEXT(panel.series[0].name, "north");
+    CHECK(pl_panel_track(&panel, 0)[3] == 40 && panel.series[0].rows == 4);
+    CHECK(pl_panel_track(&panel, 1)[2] == 3 && panel.series[1].rows == 3);
+    CHECK(pl_panel_stamp(&panel, 0, 4) == stamp("2023-06-01 04:00"));
     pl_panel_release(&panel);
 
     time[5] += HOUR;
@@ -186,10 +187,29 @@ static void long_format(void)
                "data: series 'north', row 3 (2023-06-01 03:00:00): 2 hours after the row before, "
                "where the step is 1 hour; give --missing gap to split there, linear or seasonal to "
                "fill");
-    id[6] = 1;
+    id[6] = -1;
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
-    CHECK_TEXT(data.context.message, "data: row 7: the rows of series 'south' are not together; "
-                                     "sort by id, then time");
+    CHECK_TEXT(data.context.message, "data: row 7 has no series id");
+}
+
+static void long_format_by_time(void)
+{
+    double values[] = {1, 10, 2, 20, 3, 30};
+    int64_t time[6];
+    int32_t id[] = {0, 1, 0, 1, 0, 1};
+    struct data data;
+    struct pl_panel panel;
+    struct pl_panel_options options = {0};
+    for (int i = 0; i < 6; i++)
+        time[i] = stamp("2024-01-01") + i / 2 * HOUR;
+    make_data(&data, 6, 1, values, time, NAMES("sales"));
+    add_tensor(&data, "id", PL_I32, 1, 6, 0, id);
+    add_tensor(&data, "id.levels", PL_U8, 1, 12, 0, (void *)(uintptr_t) "north\0south");
+    CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_OK);
+    for (int i = 0; i < 3; i++)
+        CHECK(pl_panel_track(&panel, 0)[i] == i + 1 && pl_panel_track(&panel, 1)[i] == 10 * i + 10);
+    CHECK(pl_panel_stamp(&panel, 1, 3) == stamp("2024-01-01 03:00"));
+    pl_panel_release(&panel);
 }
 
 static void future_rows(void)
@@ -272,6 +292,7 @@ int main(void)
     RUN(missing_cells);
     RUN(uneven_stamps);
     RUN(long_format);
+    RUN(long_format_by_time);
     RUN(future_rows);
     RUN(join);
     RUN(seasons);
