@@ -296,12 +296,13 @@ enum pl_status pl_forecaster_gather_tracks(struct pl_context *context,
                                            const struct pl_range *ranges, int64_t first,
                                            int64_t last, struct pl_gram *gram)
 {
-    struct gathering g = {forecaster, panel, match, ranges, first, last - first, 0, {{0}}};
-    g.blocks = g.count < BLOCKS ? g.count : BLOCKS;
-    if (g.blocks <= 1) /* one track: pl_gram_add itself runs in parallel */
-        return g.count ? gather_track(context, forecaster, panel, match, ranges, first, gram)
-                       : PL_OK;
+    struct gathering g = {forecaster, panel, match, ranges, first, last - first, BLOCKS, {{0}}};
     enum pl_status status = PL_OK;
+    if (g.count <= BLOCKS) { /* few: no Grams of their own, pl_gram_add itself runs in parallel */
+        for (int64_t t = first; t < last && !status; t++)
+            status = gather_track(context, forecaster, panel, match, ranges, t, gram);
+        return status;
+    }
     for (int64_t b = 0; b < g.blocks && !status; b++)
         status = pl_forecaster_gram_init(context, forecaster, &g.grams[b]);
     if (!status)
