@@ -41,6 +41,7 @@
 #include "models/gram.h"
 #include "models/linear.h"
 #include "models/linear_adam.h"
+#include "models/linear_net.h"
 #include "models/linear_options.h"
 #include "models/registry.h"
 

@@ -90,16 +90,28 @@ int pl_open(const char *path, int flags, unsigned mode)
     return fd;
 }
 
+enum pl_status pl_file_unreadable(struct pl_context *context, const struct pl_file *file)
+{
+    if (file->fd == STDIN_FILENO) {
+        return pl_fail_errno(context, "cannot read %s", file->name);
+    }
+    return pl_fail_errno(context, "cannot read '%s'", file->name);
+}
+
 /* Finds out what fd is, and maps a regular file when asked.  A file that cannot be mapped, or
  * claims to be empty (those in /proc do), is left to be read. */
 static enum pl_status inspect(struct pl_context *context, struct pl_file *file, bool map)
 {
     struct stat entry;
-    if (fstat(file->fd, &entry) != 0) {
-        return pl_fail_errno(context, "cannot open '%s'", file->name);
-    }
-    if (S_ISDIR(entry.st_mode)) {
+    bool failed = fstat(file->fd, &entry) != 0;
+    if (!failed && S_ISDIR(entry.st_mode)) {
         errno = EISDIR;
+        failed = true;
+    }
+    if (failed && file->fd == STDIN_FILENO) {
+        return pl_file_unreadable(context, file);
+    }
+    if (failed) {
         return pl_fail_errno(context, "cannot open '%s'", file->name);
     }
     if (!S_ISREG(entry.st_mode) || entry.st_size <= 0) {

@@ -41,6 +41,9 @@ enum pl_status pl_file_adopt(struct pl_context *context, struct pl_file *file, i
                              const char *name, bool map) PL_MUST_CHECK;
 void pl_file_close(struct pl_file *file);
 
+/* The failure of a read that just set errno: "cannot read 'x': Input/output error". */
+enum pl_status pl_file_unreadable(struct pl_context *context, const struct pl_file *file);
+
 /* The whole of a small file (at most limit bytes), NUL behind; PL_BAD_DATA when it is longer. */
 enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t limit,
                             char **bytes, size_t *size) PL_MUST_CHECK;

@@ -174,7 +174,7 @@ static enum pl_status open_temporary(struct pl_context *context, struct pl_outpu
     }
     output->fd = pl_open(output->temporary, O_WRONLY | O_CREAT | O_EXCL, old ? 0600 : 0666);
     if (output->fd < 0) {
-        return pl_fail_errno(context, "cannot create '%s'", path);
+        return pl_fail_errno(context, "cannot write '%s'", path);
     }
     return old ? copy_permissions(context, output, old) : PL_OK;
 }

@@ -58,6 +58,15 @@ void pl_run_note(struct pl_run *run, const char *format, ...)
     print_line(run, "", text);
 }
 
+void pl_run_note_lines(struct pl_run *run, const char *text)
+{
+    while (*text) {
+        size_t size = strcspn(text, "\n");
+        pl_run_note(run, "%.*s", (int)size, text);
+        text += size + (text[size] == '\n');
+    }
+}
+
 void pl_run_progress(struct pl_run *run)
 {
     char line[160], stamp[32];

@@ -70,6 +70,9 @@ int pl_tool_main(const struct pl_tool *tool, int argc, char **argv);
 /* The operand at index, or "-" when there are fewer. */
 const char *pl_run_operand(const struct pl_run *run, int index);
 
+/* Several such lines, each ended by a newline. */
+void pl_run_note_lines(struct pl_run *run, const char *text);
+
 /* Prints a progress line on standard error if one is due. */
 void pl_run_progress(struct pl_run *run);
 

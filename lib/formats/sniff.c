@@ -113,6 +113,9 @@ enum pl_format pl_format_sniff(const void *data, size_t size, const char **refus
     if (is_safetensors(bytes, size)) {
         return PL_FORMAT_SAFETENSORS;
     }
+    if (size > 0 && size < PL_MAGIC_SIZE && memcmp(bytes, PL_MAGIC, size) == 0) {
+        return PL_FORMAT_STREAM; /* cut short */
+    }
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
         const struct magic *magic = &magics[i];
         bool chance = magic->refusal && is_text(bytes, size); /* a column may be called PAR1 */

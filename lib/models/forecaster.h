@@ -239,4 +239,9 @@ enum pl_status pl_forecaster_report(struct pl_context *context,
                                     const struct pl_forecaster *forecaster,
                                     struct pl_buffer *out) PL_MUST_CHECK;
 
+/* What training would do, as YAML: sizes, windows, floating-point operations, memory. */
+enum pl_status pl_forecaster_explain(struct pl_context *context, const struct pl_panel *panel,
+                                     const struct pl_training *training,
+                                     struct pl_buffer *out) PL_MUST_CHECK;
+
 #endif

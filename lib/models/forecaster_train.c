@@ -569,3 +569,56 @@ enum pl_status pl_forecaster_train(struct pl_context *context, struct pl_forecas
         pl_forecaster_release(forecaster);
     return status;
 }
+
+/* ---- Explaining -------------------------------------------------------------------------- */
+
+/* Operations and memory of the closed form: K dot products of a column for the first row of its
+ * Gram matrix, a recurrence for the rest, one factorisation and H solutions for each ridge. */
+static enum pl_status explain(struct pl_context *context, const struct trainer *t,
+                              struct pl_buffer *out)
+{
+    const struct pl_forecaster *f = t->f;
+    double lags = (double)(f->lookback * (1 + f->past_count)), horizon = (double)f->horizon;
+    double future = (double)pl_forecaster_regressors(f), window = lags + horizon;
+    double tracks = (double)t->panel->track_count, rows = (double)t->panel->rows;
+    double maps = (double)f->map_count, ridges = t->training->ridge < 0 ? PL_RIDGES : 1;
+    double gather = 2 * rows * (double)f->target_count * window * (1 + (double)f->past_count) +
+                    6 * tracks * window * lags * (1 + (double)f->past_count) +
+                    2 * rows * (double)f->target_count * window * future;
+    double solve =
+        maps * ridges * (lags * lags * lags / 3 + 2 * lags * lags * horizon * (1 + future));
+    double gram = 8 * (lags * lags + lags * horizon * (1 + future)),
+           held = gram * (maps > 1 ? maps : 16);
+    double values = 8 * rows * (double)t->panel->column_count;
+    return pl_buffer_printf(
+        context, out,
+        "model: %s\nlookback: %" PRId64 "\nhorizon: %" PRId64 "\nseries: %" PRId64
+        "\ncolumns: {targets: %" PRId64 ", past: %" PRId64 ", future: %" PRId64
+        ", calendar: %" PRId64 "}\nrows: %" PRId64 "\nwindows: {training: %" PRId64
+        ", validation: %" PRId64 ", test: %" PRId64 "}\nmaps: %" PRId64
+        "\nflops: {statistics: %.3g, solve: %.3g}\n"
+        "bytes: {values: %.0f, statistics: %.0f, weights: %.0f}\n",
+        f->type ? f->type->name : "auto", f->lookback, f->horizon, f->series_count, f->target_count,
+        f->past_count, f->future_count, pl_calendar_count(&f->calendar), t->panel->rows,
+        pl_forecaster_windows(f, t->panel, t->train),
+        pl_forecaster_windows(f, t->panel, t->validation),
+        pl_forecaster_windows(f, t->panel, t->test), f->map_count, gather, solve, values, held,
+        8 * maps * horizon * (lags + future + 1));
+}
+
+enum pl_status pl_forecaster_explain(struct pl_context *context, const struct pl_panel *panel,
+                                     const struct pl_training *training, struct pl_buffer *out)
+{
+    struct pl_forecaster f = {0};
+    struct trainer t = {.f = &f, .panel = panel, .training = training};
+    enum pl_status status = describe(context, &f, panel, training);
+    if (!status)
+        status = find_parts(context, &t);
+    if (!status)
+        status = explain(context, &t, out);
+    free(t.train);
+    free(t.validation);
+    free(t.test);
+    pl_forecaster_release(&f);
+    return status;
+}

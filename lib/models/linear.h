@@ -48,7 +48,7 @@ extern const double pl_ridges[PL_RIDGES]; /* 0, 1e-4, 1e-3, 1e-2, 1e-1, 1 */
 
 /* Fits with each ridge and keeps the one with the least mean squared error on the windows of
  * `validation`: errors[count] (NaN where a fit failed), *best its index, linear the fit (of gram
- * alone).  The fits run in parallel. */
+ * alone). */
 enum pl_status pl_linear_path(struct pl_context *context, const struct pl_gram *gram,
                               enum pl_linear_kind kind, const double *ridges, int count,
                               const struct pl_gram *validation, double *errors, int *best,
@@ -66,14 +66,11 @@ enum pl_status pl_linear_forecast(struct pl_context *context, const struct pl_li
                                   const struct pl_piece *piece, int64_t first, int64_t count,
                                   double *out) PL_MUST_CHECK;
 
-/* The moving average of dlinear: mean over `width` (odd) values, the first and the last value
- * repeated beyond the ends. */
+/* The moving average M x of dlinear: mean over `width` (odd) values, the first and the last value
+ * repeated beyond the ends; and its adjoint, the weights w M on the values themselves of weights w
+ * on their average. */
 void pl_moving_average(int64_t rows, int64_t width, const float *x, float *out);
-
-/* One map for dlinear's two, W = W_s + (W_t - W_s) M with M the moving average; weights [H, L],
- * biases [H].  Adds to the zeroed map `linear`. */
-void pl_dlinear_fold(int64_t width, const float *seasonal, const float *seasonal_bias,
-                     const float *trend, const float *trend_bias, struct pl_linear *linear);
+void pl_moving_average_adjoint(int64_t rows, int64_t width, const float *weight, float *out);
 
 /* Puts the subtracted last value or mean back into the weights of a map that was fitted to
  * shifted windows; nothing to do for linear and dlinear. */

@@ -10,10 +10,8 @@
  * One observation makes it fast.  Row h of the weights forecasts step h and nothing else, and its
  * gradient needs only the errors of step h.  So the net is cut into blocks of STEPS rows that
  * train side by side, each going through the whole epoch by itself on the same batches, with no
- * meeting point but the end of the epoch, where losses are added in order.  Within a block a batch
- * is two matrix products: forecasts F W' and gradient E' F, with F the windows of the batch
- * gathered from the columns (shifted, or split into a moving average and the rest) and E the
- * errors.  All windows together never exist. */
+ * meeting point but the end of the epoch, where losses are added in order.  The windows of a batch
+ * are gathered from the columns; all windows together never exist. */
 #include "models/linear_adam.h"
 
 #include <math.h>
@@ -24,260 +22,16 @@
 #include "base/memory.h"
 #include "base/parallel.h"
 #include "base/rng.h"
-#include "base/simd.h"
 #include "tensor/blas.h"
 
 enum {
-    STEPS = 48,  /* rows of the weights in one block */
-    ROWS = 1024, /* windows of one matrix product, all channels counted */
+    STEPS = 48, /* rows of the weights in one block */
+    ROWS = 1024 /* windows of one matrix product, all channels counted */
 };
 
 static int64_t least(int64_t a, int64_t b)
 {
     return a < b ? a : b;
-}
-
-enum pl_status pl_linear_net_init(struct pl_context *context, struct pl_linear_net *net,
-                                  enum pl_linear_kind kind, int64_t lookback, int64_t horizon,
-                                  int64_t width)
-{
-    int64_t size;
-
-    *net = (struct pl_linear_net){kind, lookback, horizon, width, 1, {NULL}, {NULL}};
-    if (kind == PL_DLINEAR) {
-        net->branches = 2;
-        if (width < 1 || width % 2 == 0)
-            return pl_fail(context, PL_USAGE,
-                           "a moving average over %lld rows has no middle; take an odd number",
-                           (long long)width);
-    }
-    if (!pl_mul_int64(lookback, horizon, &size))
-        return pl_fail(context, PL_USAGE, "too many weights: lookback %lld, horizon %lld",
-                       (long long)lookback, (long long)horizon);
-    for (int b = 0; b < net->branches; b++) {
-        net->weight[b] = pl_new(context, (size_t)size, sizeof(float));
-        net->bias[b] = pl_new(context, (size_t)horizon, sizeof(float));
-        if (!net->weight[b] || !net->bias[b]) {
-            pl_linear_net_release(net);
-            return context->status;
-        }
-    }
-    return PL_OK;
-}
-
-void pl_linear_net_release(struct pl_linear_net *net)
-{
-    for (int b = 0; b < 2; b++) {
-        free(net->weight[b]);
-        free(net->bias[b]);
-        net->weight[b] = net->bias[b] = NULL;
-    }
-}
-
-/* What the weights see of m windows: one matrix a branch, and what is added back to forecasts. */
-struct features {
-    float *branch[2]; /* [m, L] */
-    float *level;     /* [m] */
-};
-
-static enum pl_status features_init(struct pl_context *context, struct features *features,
-                                    const struct pl_linear_net *net, int64_t m)
-{
-    size_t size;
-
-    *features = (struct features){{NULL}, NULL};
-    if (!pl_mul_size((size_t)m, (size_t)net->lookback, &size))
-        return pl_fail(context, PL_SYSTEM, "out of memory: %lld windows of %lld rows", (long long)m,
-                       (long long)net->lookback);
-    features->level = pl_new(context, (size_t)m, sizeof(float));
-    for (int b = 0; b < net->branches; b++)
-        features->branch[b] = pl_new(context, size, sizeof(float));
-    return features->level && features->branch[0] && (features->branch[1] || net->branches < 2)
-               ? PL_OK
-               : context->status;
-}
-
-static void features_release(struct features *features)
-{
-    free(features->branch[0]);
-    free(features->branch[1]);
-    free(features->level);
-}
-
-/* Row i of the features from the window x[L]. */
-static void features_set(const struct features *features, const struct pl_linear_net *net,
-                         int64_t i, const float *x)
-{
-    int64_t lookback = net->lookback;
-    float *first = features->branch[0] + i * lookback, level = 0;
-
-    if (net->kind == PL_NLINEAR) {
-        level = x[lookback - 1];
-    } else if (net->kind == PL_MEAN) {
-        double sum = 0;
-
-        for (int64_t j = 0; j < lookback; j++)
-            sum += (double)x[j];
-        level = (float)(sum / (double)lookback);
-    }
-    features->level[i] = level;
-    if (net->kind == PL_DLINEAR) {
-        float *trend = features->branch[1] + i * lookback;
-
-        pl_moving_average(lookback, net->width, x, trend);
-        for (int64_t j = 0; j < lookback; j++)
-            first[j] = x[j] - trend[j];
-    } else {
-        for (int64_t j = 0; j < lookback; j++)
-            first[j] = x[j] - level;
-    }
-}
-
-/* A block of rows of a net. */
-struct block {
-    int64_t first, steps;
-};
-
-/* out[m, steps] */
-static void block_forecast(const struct pl_linear_net *net, struct block block,
-                           const struct features *features, int64_t m, float *out)
-{
-    int64_t lookback = net->lookback;
-
-    for (int64_t i = 0; i < m; i++)
-        for (int64_t h = 0; h < block.steps; h++) {
-            float bias = net->bias[0][block.first + h];
-
-            if (net->branches == 2)
-                bias += net->bias[1][block.first + h];
-            out[i * block.steps + h] = bias + features->level[i];
-        }
-    for (int b = 0; b < net->branches; b++)
-        pl_sgemm(false, true, m, block.steps, lookback, 1, features->branch[b], lookback,
-                 net->weight[b] + block.first * lookback, lookback, 1, out, block.steps);
-}
-
-/* Adds 2 scale E' F and 2 scale E' 1 of errors[m, steps] to the block's rows of the gradient, or
- * sets them. */
-static void block_gradient(const struct pl_linear_net *gradient, struct block block,
-                           const struct features *features, int64_t m, const float *errors,
-                           double scale, bool add)
-{
-    int64_t lookback = gradient->lookback;
-
-    for (int b = 0; b < gradient->branches; b++) {
-        pl_sgemm(true, false, block.steps, lookback, m, (float)(2 * scale), errors, block.steps,
-                 features->branch[b], lookback, add ? 1 : 0,
-                 gradient->weight[b] + block.first * lookback, lookback);
-        for (int64_t h = 0; h < block.steps; h++) {
-            float *bias = gradient->bias[b] + block.first + h;
-            double sum = 0;
-
-            for (int64_t i = 0; i < m; i++)
-                sum += (double)errors[i * block.steps + h];
-            *bias = (float)((add ? (double)*bias : 0) + 2 * scale * sum);
-        }
-    }
-}
-
-/* out[m, steps] of forecasts becomes their errors; returns the sum of squares. */
-static double errors_of_row(int64_t steps, float *out, const float *y)
-{
-    double sum = 0;
-
-    for (int64_t h = 0; h < steps; h++) {
-        out[h] -= y[h];
-        sum += (double)out[h] * (double)out[h];
-    }
-    return sum;
-}
-
-enum pl_status pl_linear_net_forecast(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, float *out)
-{
-    struct features features;
-    enum pl_status status = pl_blas_open(context);
-
-    if (status != PL_OK)
-        return status;
-    status = features_init(context, &features, net, m);
-    if (status == PL_OK) {
-        for (int64_t i = 0; i < m; i++)
-            features_set(&features, net, i, x + i * net->lookback);
-        block_forecast(net, (struct block){0, net->horizon}, &features, m, out);
-    }
-    features_release(&features);
-    return status;
-}
-
-enum pl_status pl_linear_net_gradient(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, const float *y, double scale,
-                                      double *loss, struct pl_linear_net *gradient)
-{
-    struct block whole = {0, net->horizon};
-    struct features features = {{NULL}, NULL};
-    float *out = pl_new(context, (size_t)(m * net->horizon), sizeof *out);
-    enum pl_status status = out ? pl_blas_open(context) : context->status;
-
-    if (status == PL_OK)
-        status = features_init(context, &features, net, m);
-    if (status == PL_OK) {
-        *loss = 0;
-        for (int64_t i = 0; i < m; i++)
-            features_set(&features, net, i, x + i * net->lookback);
-        block_forecast(net, whole, &features, m, out);
-        for (int64_t i = 0; i < m; i++)
-            *loss += errors_of_row(net->horizon, out + i * net->horizon, y + i * net->horizon);
-        block_gradient(gradient, whole, &features, m, out, scale, false);
-    }
-    features_release(&features);
-    free(out);
-    return status;
-}
-
-static const double BETA1 = 0.9, BETA2 = 0.999, EPSILON = 1e-8;
-
-PL_CLONES static void adam(int64_t count, float *restrict weight, const float *restrict gradient,
-                           float *restrict first, float *restrict second, float step_size,
-                           float correction)
-{
-    const float b1 = (float)BETA1, b2 = (float)BETA2, c1 = (float)(1 - BETA1),
-                c2 = (float)(1 - BETA2), epsilon = (float)EPSILON;
-
-    for (int64_t i = 0; i < count; i++) {
-        first[i] = b1 * first[i] + c1 * gradient[i];
-        second[i] = b2 * second[i] + c2 * gradient[i] * gradient[i];
-        weight[i] -= step_size * first[i] / (sqrtf(second[i]) * correction + epsilon);
-    }
-}
-
-void pl_adam_step(int64_t count, float *weight, const float *gradient, float *first, float *second,
-                  double rate, int64_t step)
-{
-    double left1 = 1 - pow(BETA1, (double)step), left2 = 1 - pow(BETA2, (double)step);
-
-    adam(count, weight, gradient, first, second, (float)(rate / left1), (float)(1 / sqrt(left2)));
-}
-
-enum pl_status pl_linear_net_fold(struct pl_context *context, const struct pl_linear_net *net,
-                                  struct pl_linear *linear)
-{
-    int64_t lookback = net->lookback, horizon = net->horizon;
-    enum pl_status status = pl_linear_init(context, linear, lookback, horizon, 0, 0);
-
-    if (status != PL_OK)
-        return status;
-    if (net->kind == PL_DLINEAR) {
-        pl_dlinear_fold(net->width, net->weight[0], net->bias[0], net->weight[1], net->bias[1],
-                        linear);
-        return PL_OK;
-    }
-    for (int64_t i = 0; i < horizon * lookback; i++)
-        linear->weight[i] = (double)net->weight[0][i];
-    for (int64_t h = 0; h < horizon; h++)
-        linear->bias[h] = (double)net->bias[0][h];
-    pl_linear_unshift(linear, net->kind);
-    return PL_OK;
 }
 
 /* A part of the data in single precision. */
@@ -333,46 +87,25 @@ static const float *window_at(const struct part *part, const struct school *scho
            part->windows->starts[order ? order[window] : window];
 }
 
-/* What a thread works in. */
-struct bench {
-    struct features features;
-    float *out; /* [rows, steps] */
-};
-
-static enum pl_status bench_init(struct pl_context *context, struct bench *bench,
-                                 const struct pl_linear_net *net, int64_t rows, int64_t steps)
-{
-    enum pl_status status = features_init(context, &bench->features, net, rows);
-
-    bench->out = status == PL_OK ? pl_new(context, (size_t)(rows * steps), sizeof(float)) : NULL;
-    return bench->out ? PL_OK : context->status;
-}
-
-static void bench_release(struct bench *bench)
-{
-    features_release(&bench->features);
-    free(bench->out);
-}
-
-/* Errors of rows first .. first + m - 1, left in bench->out; returns their sum of squares. */
+/* Errors of rows first .. first + m - 1, left on the bench; returns their sum of squares. */
 static double run_rows(const struct school *school, const struct part *part, int64_t student,
-                       const int64_t *order, int64_t first, int64_t m, struct block block,
-                       const struct bench *bench)
+                       const int64_t *order, int64_t first, int64_t m, struct pl_net_block block,
+                       const struct pl_bench *bench)
 {
     const struct pl_linear_net *net = &school->students[student].net;
     double loss = 0;
 
     for (int64_t i = 0; i < m; i++)
-        features_set(&bench->features, net, i, window_at(part, school, student, order, first + i));
-    block_forecast(net, block, &bench->features, m, bench->out);
+        pl_bench_window(bench, net, i, window_at(part, school, student, order, first + i));
+    pl_bench_forecast(net, block, m, bench);
     for (int64_t i = 0; i < m; i++)
-        loss += errors_of_row(block.steps, bench->out + i * block.steps,
-                              window_at(part, school, student, order, first + i) + net->lookback +
-                                  block.first);
+        loss += pl_bench_error(bench, i, block.steps,
+                               window_at(part, school, student, order, first + i) + net->lookback +
+                                   block.first);
     return loss;
 }
 
-static void update_block(const struct school *school, int64_t student, struct block block,
+static void update_block(const struct school *school, int64_t student, struct pl_net_block block,
                          int64_t step)
 {
     struct student *s = &school->students[student];
@@ -393,12 +126,12 @@ static enum pl_status train_block(struct pl_context *context, void *job, int64_t
     const struct school *school = job;
     int64_t student = item / school->blocks, first = item % school->blocks * STEPS;
     const struct student *s = &school->students[student];
-    struct block block = {first, least(STEPS, s->net.horizon - first)};
+    struct pl_net_block block = {first, least(STEPS, s->net.horizon - first)};
     int64_t channels = school->training.windows->channels, batch = school->recipe->batch;
     int64_t rows = batch * (school->count > 1 ? 1 : channels);
     double scale = 1 / ((double)(batch * channels) * (double)s->net.horizon), loss = 0;
-    struct bench bench;
-    enum pl_status status = bench_init(context, &bench, &s->net, least(rows, ROWS), block.steps);
+    struct pl_bench bench;
+    enum pl_status status = pl_bench_init(context, &bench, &s->net, least(rows, ROWS), block.steps);
 
     for (int64_t i = 0; i < school->batches && status == PL_OK; i++) {
         for (int64_t done = 0; done < rows; done += ROWS) {
@@ -406,12 +139,13 @@ static enum pl_status train_block(struct pl_context *context, void *job, int64_t
 
             loss += run_rows(school, &school->training, student, school->order, i * rows + done, m,
                              block, &bench);
-            block_gradient(&s->gradient, block, &bench.features, m, bench.out, scale, done > 0);
+            pl_bench_gradient(&s->gradient, block, m, &bench, scale, done > 0);
         }
+        pl_bench_split(&s->gradient, block);
         update_block(school, student, block, (school->epoch - 1) * school->batches + i + 1);
     }
     school->losses[item] = loss;
-    bench_release(&bench);
+    pl_bench_release(&bench);
     return status;
 }
 
@@ -431,15 +165,15 @@ static enum pl_status validate_run(struct pl_context *context, void *job, int64_
     int64_t runs = validation_runs(school), student = item / runs, first = item % runs * ROWS;
     int64_t rows = windows->count * (school->count > 1 ? 1 : windows->channels);
     const struct pl_linear_net *net = &school->students[student].net;
-    struct block whole = {0, net->horizon};
-    struct bench bench;
+    struct pl_net_block whole = {0, net->horizon};
+    struct pl_bench bench;
     int64_t m = least(ROWS, rows - first);
-    enum pl_status status = bench_init(context, &bench, net, m, net->horizon);
+    enum pl_status status = pl_bench_init(context, &bench, net, m, net->horizon);
 
     if (status == PL_OK)
         school->losses[item] =
             run_rows(school, &school->validation, student, NULL, first, m, whole, &bench);
-    bench_release(&bench);
+    pl_bench_release(&bench);
     return status;
 }
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "base/context.h"
-#include "models/linear.h"
+#include "models/linear_net.h"
 
 /* Windows of `channels` columns: window i starts at row starts[i] of every column.  Series of
  * unequal length are concatenated into one column; starts says where a window may begin. */
@@ -30,40 +30,6 @@ struct pl_recipe {
     int64_t moving_average; /* 25, odd: dlinear's width */
     uint64_t seed;          /* of the start weights and the order of windows */
 };
-
-/* One net: weight[b] is [H, L], bias[b] is [H]; dlinear has two branches (seasonal, trend), the
- * others one. */
-struct pl_linear_net {
-    enum pl_linear_kind kind;
-    int64_t lookback, horizon, width; /* width: of dlinear's moving average */
-    int branches;
-    float *weight[2], *bias[2];
-};
-
-/* Zero weights. */
-enum pl_status pl_linear_net_init(struct pl_context *context, struct pl_linear_net *net,
-                                  enum pl_linear_kind kind, int64_t lookback, int64_t horizon,
-                                  int64_t width) PL_MUST_CHECK;
-void pl_linear_net_release(struct pl_linear_net *net);
-
-/* Forecasts out[m, H] of windows x[m, L]. */
-enum pl_status pl_linear_net_forecast(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, float *out) PL_MUST_CHECK;
-
-/* Sum of squared errors of the forecasts of x[m, L] against y[m, H] in *loss, and scale times its
- * gradient in the weights and biases of `gradient` (a net of the same shape; overwritten). */
-enum pl_status pl_linear_net_gradient(struct pl_context *context, const struct pl_linear_net *net,
-                                      int64_t m, const float *x, const float *y, double scale,
-                                      double *loss, struct pl_linear_net *gradient) PL_MUST_CHECK;
-
-/* One step of Adam (Kingma, Ba, 2015; beta 0.9 and 0.999, epsilon 1e-8) over count weights; step
- * counts from 1, first and second are the running moments, zero before the first step. */
-void pl_adam_step(int64_t count, float *weight, const float *gradient, float *first, float *second,
-                  double rate, int64_t step);
-
-/* The plain affine map that forecasts as the net does; initialises linear. */
-enum pl_status pl_linear_net_fold(struct pl_context *context, const struct pl_linear_net *net,
-                                  struct pl_linear *linear) PL_MUST_CHECK;
 
 /* What training did. */
 struct pl_adam_report {

@@ -97,7 +97,7 @@ static enum pl_status fill(struct pl_context *context, struct pl_inlet *inlet, s
         enum pl_status status = pl_read_some(context, inlet->file.fd, inlet->block + inlet->to,
                                              BLOCK_SIZE - inlet->to, &got);
         if (status)
-            return pl_fail_at(context, "%s", inlet->file.name);
+            return pl_file_unreadable(context, &inlet->file);
         inlet->to += got;
         if (got == 0)
             inlet->size = inlet->position + (inlet->to - inlet->from);
@@ -165,7 +165,7 @@ enum pl_status pl_inlet_read(struct pl_context *context, struct pl_inlet *inlet,
     enum pl_status status =
         pl_read_full(context, inlet->file.fd, (uint8_t *)to + held, size - held, got);
     if (status)
-        return pl_fail_at(context, "%s", inlet->file.name);
+        return pl_file_unreadable(context, &inlet->file);
     inlet->from += held;
     *got += held;
     inlet->position += *got;

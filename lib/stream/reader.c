@@ -244,6 +244,13 @@ static enum pl_status leave_record(struct pl_context *context, struct pl_reader 
     return PL_OK;
 }
 
+/* Whether an input that begins with these bytes is meant to be a stream, of whatever version. */
+static bool looks_like_stream(const uint8_t *bytes, size_t count)
+{
+    static const size_t known = PL_MAGIC_SIZE - 2; /* up to the version's digit */
+    return memcmp(bytes, PL_MAGIC, count < known ? count : known) == 0;
+}
+
 /* Takes the record at the position, which is not the input's end. */
 static enum pl_status read_record(struct pl_context *context, struct pl_reader *reader)
 {
@@ -278,6 +285,12 @@ enum pl_status pl_reader_next(struct pl_context *context, struct pl_reader *read
             return reader->failure = status;
         if (count == 0)
             return end_of_input(context, reader);
+        bool first = reader->inlet.position == reader->inlet.start;
+        if (first && !looks_like_stream(bytes, count))
+            return reader->failure =
+                       pl_fail(context, PL_BAD_DATA,
+                               "%s: not a tensor stream (ts-import reads other formats)",
+                               pl_reader_name(reader));
         if (read_record(context, reader))
             return fail_here(context, reader);
     } while (reader->passed_over);

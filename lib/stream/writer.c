@@ -192,16 +192,25 @@ static enum pl_status end_payload(struct pl_context *context, struct pl_writer *
     return put(context, writer, tail, size);
 }
 
+enum pl_status pl_writer_stored(struct pl_context *context, struct pl_writer *writer,
+                                struct pl_header *header, const char *text, size_t text_size,
+                                const void *bytes)
+{
+    enum pl_status status = text ? begin_record(context, writer, header, text, text_size)
+                                 : begin_canonical(context, writer, header);
+    if (status || !header->payload)
+        return status;
+    status = put_payload(context, writer, bytes, (size_t)header->bytes);
+    return status ? status : end_payload(context, writer, writer->crc);
+}
+
 /* A record whose payload is at hand. */
 static enum pl_status put_record(struct pl_context *context, struct pl_writer *writer,
                                  struct pl_header *header, const void *bytes, size_t size)
 {
     header->payload = true;
     header->bytes = size;
-    enum pl_status status = begin_canonical(context, writer, header);
-    if (status == PL_OK)
-        status = put_payload(context, writer, bytes, size);
-    return status ? status : end_payload(context, writer, writer->crc);
+    return pl_writer_stored(context, writer, header, NULL, 0, bytes);
 }
 
 static enum pl_status set_name(struct pl_context *context, const struct pl_writer *writer,

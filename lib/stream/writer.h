@@ -66,6 +66,13 @@ enum pl_status pl_writer_kind(struct pl_context *context, struct pl_writer *writ
 enum pl_status pl_writer_copy(struct pl_context *context, struct pl_writer *writer,
                               struct pl_reader *reader, const char *rename) PL_MUST_CHECK;
 
+/* A record from elsewhere with its payload as stored (header->bytes of it): under its own header
+ * text, or with text NULL under a new one.  PL_BAD_DATA, and nothing written, when the segment has
+ * no place for it. */
+enum pl_status pl_writer_stored(struct pl_context *context, struct pl_writer *writer,
+                                struct pl_header *header, const char *text, size_t text_size,
+                                const void *bytes) PL_MUST_CHECK;
+
 /* Pushes out what is buffered (live streams). */
 enum pl_status pl_writer_flush(struct pl_context *context, struct pl_writer *writer) PL_MUST_CHECK;
 

@@ -311,9 +311,9 @@ static void refused_outputs(void)
     CHECK(write_output("sub", "") == PL_SYSTEM);
     CHECK_TEXT(context.message, "cannot write 'sub': Is a directory");
     CHECK(write_output("nowhere/x", "") == PL_SYSTEM);
-    CHECK_TEXT(context.message, "cannot create 'nowhere/x': No such file or directory");
+    CHECK_TEXT(context.message, "cannot write 'nowhere/x': No such file or directory");
     CHECK(write_output("data/x", "") == PL_SYSTEM);
-    CHECK_TEXT(context.message, "cannot create 'data/x': Not a directory");
+    CHECK_TEXT(context.message, "cannot write 'data/x': Not a directory");
     CHECK(write_output("", "") == PL_SYSTEM);
     char name[6000];
     memset(name, 'n', sizeof name - 1);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <zlib.h>
 
 static const float sample_weights[6] = {1, -2, 0.5f, 3, 0, -0.25f};
 
@@ -63,6 +64,46 @@ static inline size_t sample_series(char *out)
     }
     at += sample_header(out + at, "{close: load, chunks: 2, rows: 4}", 64, "51d1a437");
     return at + sample_header(out + at, "{end: 5, size: 832, sum: x6f823d90}", 64, "a88e00c5");
+}
+
+/* Writing streams by hand, record by record, with counts and sums kept. */
+struct sample {
+    char bytes[1 << 16];
+    size_t size;
+    int records;
+    unsigned long sum; /* of the segment */
+    size_t begin;      /* of the segment */
+};
+
+static inline void sample_record(struct sample *sample, const char *mapping, const void *payload,
+                                 size_t payload_size)
+{
+    char *at = sample->bytes + sample->size;
+    size_t size = (strlen(mapping) + 16 + 11 + 63) / 64 * 64;
+    char crc[9];
+    snprintf(crc, sizeof crc, "%08lx", 0UL);
+    sample_header(at, mapping, size, crc);
+    snprintf(crc, sizeof crc, "%08lx", crc32(0, (const Bytef *)at, (uInt)size - 10));
+    memcpy(at + size - 9, crc, 8);
+    sample->sum = crc32(sample->sum, (const Bytef *)crc, 8);
+    if (payload) {
+        snprintf(crc, sizeof crc, "%08lx", crc32(0, payload, (uInt)payload_size));
+        sample->sum = crc32(sample->sum, (const Bytef *)crc, 8);
+        size += sample_payload(at + size, payload, payload_size, crc);
+    }
+    sample->size += size;
+    sample->records++;
+}
+
+static inline void sample_end(struct sample *sample)
+{
+    char mapping[128];
+    snprintf(mapping, sizeof mapping, "{end: %d, size: %zu, sum: x%08lx}", sample->records,
+             sample->size - sample->begin, sample->sum);
+    sample_record(sample, mapping, NULL, 0);
+    sample->begin = sample->size;
+    sample->records = 0;
+    sample->sum = 0;
 }
 
 #endif
