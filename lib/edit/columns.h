@@ -8,7 +8,7 @@
 #define PL_EDIT_COLUMNS_H
 
 #include "base/meta.h"
-#include "series/names.h"
+#include "tensor/names.h"
 #include "stream/pattern.h"
 
 struct pl_columns {

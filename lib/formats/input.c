@@ -189,8 +189,8 @@ static struct pl_reader *open_converted(struct pl_context *context, struct pl_fo
 }
 
 /* A stream is opened as it is; what was read of a pipe goes along with the descriptor. */
-static struct pl_reader *open_stream(struct pl_context *context, struct pl_foreign *foreign,
-                                     const char *path)
+struct pl_reader *pl_foreign_stream(struct pl_context *context, struct pl_foreign *foreign,
+                                    const char *path)
 {
     struct pl_bytes *bytes = &foreign->bytes;
     if (bytes->stored) {
@@ -216,7 +216,7 @@ struct pl_reader *pl_input_open(struct pl_context *context, const char *path,
         return NULL;
     }
     struct pl_reader *reader = foreign->format == PL_FORMAT_STREAM && !foreign->bytes.compressed
-                                   ? open_stream(context, foreign, path)
+                                   ? pl_foreign_stream(context, foreign, path)
                                    : open_converted(context, foreign, source);
     pl_foreign_close(foreign);
     return reader;

@@ -113,6 +113,9 @@ enum pl_format pl_foreign_format(const struct pl_foreign *foreign);
 /* Imports into writer: everything but the end record.  A stream is refused: it is one already. */
 enum pl_status pl_foreign_import(struct pl_context *context, struct pl_foreign *foreign,
                                  struct pl_writer *writer, struct pl_source *source) PL_MUST_CHECK;
+/* Opens what is a stream already, as it is and as it comes. path as given to pl_foreign_open. */
+struct pl_reader *pl_foreign_stream(struct pl_context *context, struct pl_foreign *foreign,
+                                    const char *path) PL_MUST_CHECK;
 void pl_foreign_close(struct pl_foreign *foreign); /* NULL is harmless */
 
 /* The three in one. */

@@ -4,16 +4,15 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "tensor/names.h"
 
 struct table {
     const struct pl_tensor *values, *time, *id;
-    const char **columns, **ids; /* names; ids by code */
-    int64_t column_count, id_count;
+    struct pl_names columns, ids; /* ids by code */
     bool dates_only;
     struct pl_arena arena;
 };
@@ -24,24 +23,13 @@ bool pl_table_fits(const struct pl_bundle *bundle)
     return values && values->rank == 2 && pl_dtype_is_float(values->dtype);
 }
 
-/* The texts of a NUL-separated tensor; *count is how many there are. */
-static enum pl_status split_texts(struct pl_context *context, struct pl_arena *arena,
-                                  const struct pl_tensor *tensor, const char ***texts,
-                                  int64_t *count)
+/* The names in a tensor of the bundle; none when it is not there. */
+static enum pl_status read_names(struct pl_context *context, struct pl_arena *arena,
+                                 const struct pl_bundle *bundle, const char *name,
+                                 struct pl_names *names)
 {
-    size_t size = tensor && tensor->dtype == PL_U8 ? pl_tensor_bytes(tensor) : 0;
-    const char *bytes = size > 0 ? tensor->data : NULL;
-    *count = 0;
-    for (size_t i = 0; i < size; i++)
-        *count += bytes[i] == 0;
-    *texts = pl_arena_new(context, arena, (size_t)*count, sizeof **texts);
-    if (!*texts)
-        return context->status;
-    for (int64_t i = 0; i < *count; i++) {
-        (*texts)[i] = bytes;
-        bytes += strlen(bytes) + 1;
-    }
-    return PL_OK;
+    const struct pl_tensor *tensor = pl_bundle_tensor(bundle, name);
+    return tensor ? pl_names_unpack(context, arena, tensor, name, names) : PL_OK;
 }
 
 static enum pl_status prepare(struct pl_context *context, const struct pl_bundle *bundle,
@@ -61,31 +49,29 @@ static enum pl_status prepare(struct pl_context *context, const struct pl_bundle
         if (((const int64_t *)time->data)[i] % INT64_C(86400000000000) != 0)
             table->dates_only = false;
     enum pl_status status =
-        split_texts(context, &table->arena, pl_bundle_tensor(bundle, "series.names"),
-                    &table->columns, &table->column_count);
+        read_names(context, &table->arena, bundle, "series.names", &table->columns);
     if (status == PL_OK)
-        status = split_texts(context, &table->arena, pl_bundle_tensor(bundle, "id.levels"),
-                             &table->ids, &table->id_count);
+        status = read_names(context, &table->arena, bundle, "id.levels", &table->ids);
     return status;
 }
 
 static const char *id_of(const struct table *table, int64_t row)
 {
     int32_t code = ((const int32_t *)table->id->data)[row];
-    return code >= 0 && code < table->id_count ? table->ids[code] : "?";
+    return code >= 0 && code < table->ids.count ? table->ids.items[code] : "?";
 }
 
 static int id_width(const struct table *table)
 {
     size_t width = 2;
-    for (int64_t i = 0; i < table->id_count; i++)
-        width = strlen(table->ids[i]) > width ? strlen(table->ids[i]) : width;
+    for (int64_t i = 0; i < table->ids.count; i++)
+        width = strlen(table->ids.items[i]) > width ? strlen(table->ids.items[i]) : width;
     return width > 32 ? 32 : (int)width;
 }
 
 static int column_width(const struct table *table, int64_t column)
 {
-    size_t width = column < table->column_count ? strlen(table->columns[column]) : 1;
+    size_t width = column < table->columns.count ? strlen(table->columns.items[column]) : 1;
     return width < 10 ? 10 : width > 32 ? 32 : (int)width;
 }
 
@@ -100,7 +86,7 @@ static enum pl_status write_heading(struct pl_context *context, const struct tab
                                   "id");
     for (int64_t c = 0; status == PL_OK && c < table->values->dims[1]; c++)
         status = pl_buffer_printf(context, out, "  %*s", column_width(table, c),
-                                  c < table->column_count ? table->columns[c] : "");
+                                  c < table->columns.count ? table->columns.items[c] : "");
     return status == PL_OK ? pl_buffer_text(context, out, "\n") : status;
 }
 

@@ -5,7 +5,7 @@
 
 #include "base/text.h"
 #include "inspect/survey.h"
-#include "series/names.h"
+#include "tensor/names.h"
 #include "series/step.h"
 #include "stream/pattern.h"
 

@@ -38,4 +38,12 @@ enum pl_status pl_follow_row(struct pl_context *context, struct pl_follow *follo
                              const double *values, int64_t time, struct pl_forecast *forecast,
                              bool *ready) PL_MUST_CHECK;
 
+/* Reads a series of kind `series` as its chunks come and writes, after every row that allows it, a
+ * forecast of `steps` rows: chunks of `values` and `time`, flushed.  Everything but history and
+ * end is written. */
+enum pl_status pl_follow_stream(struct pl_context *context, struct pl_reader *reader,
+                                const struct pl_forecaster *forecaster,
+                                const struct pl_bands *bands, int64_t steps,
+                                struct pl_writer *writer) PL_MUST_CHECK;
+
 #endif

@@ -32,10 +32,11 @@ enum pl_status pl_forecast_run(struct pl_context *context, struct pl_forecast *f
 void pl_forecast_release(struct pl_forecast *forecast);
 
 /* A segment of kind `forecast` but for history and end: values, time, id and, for a wide series,
- * its last rows as history.values and history.time, so that a picture shows the past too. */
+ * its last rows as history.values and history.time, so that a picture shows the past too.  like
+ * (may be NULL) is `meta: series` of the data: the form of its stamps is kept. */
 enum pl_status pl_forecast_write(struct pl_context *context, const struct pl_forecast *forecast,
                                  const struct pl_forecaster *forecaster,
-                                 const struct pl_panel *panel,
+                                 const struct pl_panel *panel, const struct pl_meta_node *like,
                                  struct pl_writer *writer) PL_MUST_CHECK;
 
 /* Names of the columns: shared with live forecasts, which have no rows yet. */
@@ -49,6 +50,7 @@ enum pl_status pl_forecast_write_head(struct pl_context *context,
                                       const struct pl_forecaster *forecaster,
                                       const struct pl_bands *bands, int64_t steps,
                                       const char *const *names, int64_t name_count,
+                                      const struct pl_meta_node *like,
                                       struct pl_writer *writer) PL_MUST_CHECK;
 
 #endif

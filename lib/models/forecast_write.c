@@ -5,28 +5,23 @@
 
 #include "base/memory.h"
 #include "models/forecast.h"
+#include "tensor/names.h"
 
-/* Texts one after the other, each ended by a NUL: series.names, id.levels. */
-static enum pl_status write_texts(struct pl_context *context, struct pl_writer *writer,
+static enum pl_status write_names(struct pl_context *context, struct pl_writer *writer,
                                   const char *name, const char *const *texts, int64_t count)
 {
-    struct pl_buffer bytes = {0};
-    enum pl_status status = PL_OK;
-    for (int64_t i = 0; status == PL_OK && i < count; i++)
-        status = pl_buffer_append(context, &bytes, texts[i], strlen(texts[i]) + 1);
-    if (status == PL_OK) {
-        int64_t size = (int64_t)bytes.size;
-        struct pl_tensor tensor = pl_tensor_view(PL_U8, 1, &size, bytes.data);
+    struct pl_tensor tensor = {0};
+    enum pl_status status = pl_names_pack(context, &(struct pl_names){texts, count}, &tensor);
+    if (status == PL_OK)
         status = pl_writer_tensor(context, writer, name, &tensor, PL_CODEC_RAW);
-    }
-    pl_buffer_release(&bytes);
+    pl_tensor_release(&tensor);
     return status;
 }
 
 static enum pl_status write_documents(struct pl_context *context,
                                       const struct pl_forecaster *forecaster,
                                       const struct pl_bands *bands, int64_t steps,
-                                      struct pl_writer *writer)
+                                      const struct pl_meta_node *like, struct pl_writer *writer)
 {
     static const char *const methods[] = {"gaussian", "conformal", "adaptive"};
     struct pl_meta series = {0}, forecast = {0};
@@ -35,8 +30,10 @@ static enum pl_status write_documents(struct pl_context *context,
         char step[PL_STEP_TEXT_SIZE];
         pl_step_text(step, &forecaster->step);
         pl_meta_add_text(context, &series, root, "step", step);
-        pl_meta_add_bool(context, &series, root, "dates_only", forecaster->dates_only);
     }
+    for (const struct pl_meta_node *node = like ? like->child : NULL; node; node = node->next)
+        if (strcmp(node->key, "step") != 0 && strcmp(node->key, "text") != 0)
+            pl_meta_add_copy(context, &series, root, node->key, node);
     root = pl_meta_add_map(context, &forecast, NULL, NULL);
     pl_meta_add_text(context, &forecast, root, "model", forecaster->type->name);
     pl_meta_add_int(context, &forecast, root, "lookback", forecaster->lookback);
@@ -64,13 +61,13 @@ enum pl_status pl_forecast_write_head(struct pl_context *context,
                                       const struct pl_forecaster *forecaster,
                                       const struct pl_bands *bands, int64_t steps,
                                       const char *const *names, int64_t name_count,
-                                      struct pl_writer *writer)
+                                      const struct pl_meta_node *like, struct pl_writer *writer)
 {
     enum pl_status status = pl_writer_kind(context, writer, "forecast");
     if (status == PL_OK)
-        status = write_documents(context, forecaster, bands, steps, writer);
+        status = write_documents(context, forecaster, bands, steps, like, writer);
     if (status == PL_OK)
-        status = write_texts(context, writer, "series.names", names, name_count);
+        status = write_names(context, writer, "series.names", names, name_count);
     return status;
 }
 
@@ -90,7 +87,7 @@ static enum pl_status write_ids(struct pl_context *context, const struct pl_fore
         status = pl_writer_tensor(context, writer, "id", &tensor, PL_CODEC_RAW);
     }
     if (status == PL_OK)
-        status = write_texts(context, writer, "id.levels", names, forecast->series_count);
+        status = write_names(context, writer, "id.levels", names, forecast->series_count);
     free(names);
     free(codes);
     return status;
@@ -124,14 +121,15 @@ static enum pl_status write_past(struct pl_context *context, const struct pl_for
 
 enum pl_status pl_forecast_write(struct pl_context *context, const struct pl_forecast *forecast,
                                  const struct pl_forecaster *forecaster,
-                                 const struct pl_panel *panel, struct pl_writer *writer)
+                                 const struct pl_panel *panel, const struct pl_meta_node *like,
+                                 struct pl_writer *writer)
 {
     int64_t shape[] = {forecast->series_count * forecast->steps, forecast->column_count};
     struct pl_tensor values = pl_tensor_view(PL_F64, 2, shape, forecast->values);
     struct pl_tensor time = pl_tensor_view(PL_I64, 1, shape, forecast->time);
     enum pl_status status =
         pl_forecast_write_head(context, forecaster, &forecast->bands, forecast->steps,
-                               forecast->names, forecast->column_count, writer);
+                               forecast->names, forecast->column_count, like, writer);
     if (status == PL_OK)
         status = pl_writer_tensor(context, writer, "values", &values, PL_CODEC_RAW);
     if (status == PL_OK && forecast->time)

@@ -14,7 +14,7 @@
 #define PL_SERIES_PANEL_H
 
 #include "base/context.h"
-#include "series/names.h"
+#include "tensor/names.h"
 #include "series/step.h"
 #include "stream/bundle.h"
 

@@ -1,6 +1,6 @@
 /* Lists of names, and finding one among many.
  * SPDX-License-Identifier: MIT */
-#include "series/names.h"
+#include "tensor/names.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Lists of names, and finding one among many.
  * SPDX-License-Identifier: MIT */
-#ifndef PL_SERIES_NAMES_H
-#define PL_SERIES_NAMES_H
+#ifndef PL_TENSOR_NAMES_H
+#define PL_TENSOR_NAMES_H
 
 #include <stddef.h>
 #include <stdint.h>
