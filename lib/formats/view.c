@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -43,6 +44,14 @@ static enum pl_status show_table(struct pl_context *context, struct pl_viewer *v
     pl_buffer_release(&text);
     pl_bundle_release(&bundle);
     return status;
+}
+
+static sigset_t pipe_signal_set(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    return set;
 }
 
 static void *run(void *data)
@@ -101,9 +110,7 @@ enum pl_status pl_view_open(struct pl_context *context, struct pl_view *view, co
     }
     /* The inner pipe breaks when the text fails: that is a failure to report, not to die of.  The
      * pipe behind standard output still kills as every pipe does: its writer is the thread. */
-    sigset_t pipe_signal;
-    sigemptyset(&pipe_signal);
-    sigaddset(&pipe_signal, SIGPIPE);
+    sigset_t pipe_signal = pipe_signal_set();
     pthread_sigmask(SIG_BLOCK, &pipe_signal, &view->signals);
     view->viewer = viewer;
     return PL_OK;
@@ -125,6 +132,9 @@ enum pl_status pl_view_close(struct pl_context *context, struct pl_view *view,
     bool text_failed = viewer->context.status != PL_OK;
     if (text_failed && (status == PL_OK || status == PL_SYSTEM))
         status = pl_fail(context, viewer->context.status, "%s", viewer->context.message);
+    sigset_t pipe_signal = pipe_signal_set();
+    while (sigtimedwait(&pipe_signal, NULL, &(struct timespec){0}) > 0)
+        ; /* one that is pending would strike as soon as it is let through */
     pthread_sigmask(SIG_SETMASK, &view->signals, NULL);
     free(viewer);
     *view = (struct pl_view){0};
