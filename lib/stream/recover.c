@@ -42,6 +42,7 @@ struct salvage {
     struct open open[PL_OPEN_MAX];
     int open_count;
     uint64_t seen;   /* good records of the input's segment so far */
+    bool ended;      /* the output has an end record */
     bool in_segment; /* something was written since the last end record */
 };
 
@@ -168,6 +169,7 @@ static enum pl_status end_segment(struct salvage *salvage)
     salvage->open_count = 0;
     salvage->seen = 0;
     salvage->in_segment = false;
+    salvage->ended = true;
     return status ? status : pl_writer_end(salvage->context, salvage->writer);
 }
 
@@ -382,7 +384,7 @@ enum pl_status pl_recover(struct pl_context *context, const char *name, const vo
     enum pl_status status = find_records(salvage);
     for (size_t i = 0; i < salvage->count && status == PL_OK; i++)
         status = save_record(salvage, i);
-    if (status == PL_OK && salvage->in_segment)
+    if (status == PL_OK && (salvage->in_segment || !salvage->ended))
         status = break_segment(salvage);
     recovery->whole = recovery->whole && recovery->lost == 0 && recovery->lost_bytes == 0;
     free(salvage->found);

@@ -36,6 +36,7 @@ struct pl_writer {
     char *name; /* for messages */
     struct pl_segment segment;
     bool between; /* nothing was written since the last end record */
+    bool empty;   /* nothing was written at all */
     bool in_payload;
     bool broken;             /* a write failed: nothing more can go out */
     uint64_t promised, left; /* bytes of the payload under way */
@@ -50,7 +51,7 @@ static struct pl_writer *new_writer(struct pl_context *context, const char *name
     if (!writer)
         return NULL;
     writer->output.fd = writer->fd = -1;
-    writer->between = true;
+    writer->between = writer->empty = true;
     writer->name = pl_copy_text(context, name);
     writer->buffer = pl_resize(context, NULL, BUFFER_SIZE, 1);
     if (writer->name && writer->buffer)
@@ -140,6 +141,7 @@ static enum pl_status begin_record(struct pl_context *context, struct pl_writer 
         return header->name[0] ? pl_fail_at(context, "%s: '%s'", writer->name, header->name)
                                : pl_fail_at(context, "%s", writer->name);
     writer->between = header->kind == PL_RECORD_END || header->kind == PL_RECORD_ERROR;
+    writer->empty = false;
     writer->in_payload = header->payload;
     writer->promised = writer->left = header->bytes;
     writer->crc = 0;
@@ -528,7 +530,7 @@ enum pl_status pl_writer_end(struct pl_context *context, struct pl_writer *write
 enum pl_status pl_writer_commit(struct pl_context *context, struct pl_writer *writer)
 {
     enum pl_status status = pl_writer_flush(context, writer);
-    if (status == PL_OK && !writer->between)
+    if (status == PL_OK && (writer->empty || !writer->between))
         status = pl_fail(context, PL_SYSTEM, "%s: the stream was not ended", writer->name);
     if (status == PL_OK)
         status = pl_output_commit(context, &writer->output);
