@@ -103,10 +103,13 @@ static enum pl_status inflate_more(struct pl_context *context, struct pl_bytes *
     }
     bytes->raw_taken += raw_size;
     bytes->window.size += room;
+    if (bytes->gunzip.bare) {
+        bytes->content_sum = pl_crc32(bytes->content_sum, end, room);
+    }
     if (last && room == 0) {
         if (bytes->gunzip.member) {
             return pl_bytes_fail(context, bytes, PL_INCOMPLETE,
-                                 "the gzip data end too early: truncated?");
+                                 "the compressed data end too early: truncated?");
         }
         bytes->ended = true;
     }
@@ -329,6 +332,15 @@ void pl_bytes_memory(struct pl_bytes *bytes, const char *name, const void *store
 {
     *bytes = (struct pl_bytes){.name = name, .file = {.fd = -1}};
     show_stored(bytes, stored, size);
+}
+
+void pl_bytes_deflated(struct pl_bytes *bytes, const char *name, const void *stored, size_t size)
+{
+    *bytes = (struct pl_bytes){.name = name, .file = {.fd = -1}, .regular = true};
+    bytes->stored = stored;
+    bytes->stored_size = size;
+    bytes->compressed = true;
+    bytes->gunzip.bare = true;
 }
 
 void pl_bytes_close(struct pl_bytes *bytes)

@@ -29,11 +29,12 @@ struct pl_bytes {
     size_t raw_taken;     /* of the stored or raw bytes: those already inflated */
     bool compressed;
     struct pl_gunzip gunzip;
-    bool eager;    /* peeking takes along what is there without waiting */
-    bool ended;    /* data holds the last byte */
-    bool summed;   /* sum is that of all stored bytes */
-    uint32_t sum;  /* CRC-32 of the stored bytes read so far, when not mapped */
-    void *spooled; /* mapping of a temporary file with the rest of the input */
+    uint32_t content_sum; /* CRC-32 of the inflated bytes, of deflate data */
+    bool eager;           /* peeking takes along what is there without waiting */
+    bool ended;           /* data holds the last byte */
+    bool summed;          /* sum is that of all stored bytes */
+    uint32_t sum;         /* CRC-32 of the stored bytes read so far, when not mapped */
+    void *spooled;        /* mapping of a temporary file with the rest of the input */
     size_t spooled_size;
 };
 
@@ -43,6 +44,8 @@ enum pl_status pl_bytes_open(struct pl_context *context, struct pl_bytes *bytes,
 
 /* Bytes that are in memory already; the caller keeps them alive. */
 void pl_bytes_memory(struct pl_bytes *bytes, const char *name, const void *stored, size_t size);
+/* The same for deflate data (raw, as in a zip archive) in memory. */
+void pl_bytes_deflated(struct pl_bytes *bytes, const char *name, const void *stored, size_t size);
 void pl_bytes_close(struct pl_bytes *bytes);
 
 /* Shows what lies ahead: at least `least` bytes unless the input ends before; when bytes->eager is

@@ -14,7 +14,7 @@ static enum pl_status fail(struct pl_context *context, const struct pl_gunzip *g
     if (code == Z_MEM_ERROR) {
         return pl_fail(context, PL_SYSTEM, "out of memory");
     }
-    return pl_fail(context, PL_BAD_DATA, "damaged gzip data (%s)",
+    return pl_fail(context, PL_BAD_DATA, "damaged compressed data (%s)",
                    gunzip->stream.msg ? gunzip->stream.msg : "no reason known");
 }
 
@@ -22,13 +22,14 @@ static enum pl_status fail(struct pl_context *context, const struct pl_gunzip *g
 static enum pl_status start_member(struct pl_context *context, struct pl_gunzip *gunzip,
                                    const uint8_t *in)
 {
-    if (*in == 0 && gunzip->open) {
+    if (gunzip->open && (gunzip->bare || *in == 0)) {
         gunzip->padding = true;
         return PL_OK;
     }
     enum { GZIP_ONLY = 16 };
     int code = gunzip->open ? inflateReset(&gunzip->stream)
-                            : inflateInit2(&gunzip->stream, MAX_WBITS + GZIP_ONLY);
+                            : inflateInit2(&gunzip->stream,
+                                           gunzip->bare ? -MAX_WBITS : MAX_WBITS + GZIP_ONLY);
     if (code != Z_OK) {
         return fail(context, gunzip, code);
     }
@@ -77,7 +78,7 @@ enum pl_status pl_gunzip_step(struct pl_context *context, struct pl_gunzip *gunz
             in++;
             in_left--;
         } else {
-            status = pl_fail(context, PL_BAD_DATA, "junk behind the gzip data");
+            status = pl_fail(context, PL_BAD_DATA, "junk behind the compressed data");
         }
     }
     *in_size -= in_left;

@@ -14,6 +14,7 @@
  * last one (tape padding) are let be. */
 struct pl_gunzip {
     z_stream stream;
+    bool bare;    /* deflate data without gzip's frame, as in zip archives: one member */
     bool open;    /* stream is initialised */
     bool member;  /* inside a member */
     bool padding; /* behind the last member */

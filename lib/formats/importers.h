@@ -12,7 +12,12 @@
 typedef enum pl_status pl_importer(struct pl_context *context, const struct pl_import *import,
                                    struct pl_bytes *bytes, struct pl_writer *writer);
 
-pl_importer pl_csv_import;
+pl_importer pl_csv_import, pl_npy_import, pl_npz_import, pl_safetensors_import, pl_idx_import,
+    pl_raw_import;
+
+/* Pictures and, unless NULL, their labels, as a segment of kind `images`. */
+enum pl_status pl_idx_pair(struct pl_context *context, struct pl_bytes *images,
+                           struct pl_bytes *labels, struct pl_writer *writer) PL_MUST_CHECK;
 
 /* True while more bytes might change what pl_format_sniff says. */
 bool pl_sniff_wants_more(const void *bytes, size_t size);

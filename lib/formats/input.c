@@ -3,10 +3,12 @@
 #include "formats/input.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "formats/importers.h"
@@ -22,7 +24,9 @@ struct pl_foreign {
 };
 
 static pl_importer *const importers[] = {
-    [PL_FORMAT_CSV] = pl_csv_import,
+    [PL_FORMAT_CSV] = pl_csv_import, [PL_FORMAT_NPY] = pl_npy_import,
+    [PL_FORMAT_NPZ] = pl_npz_import, [PL_FORMAT_SAFETENSORS] = pl_safetensors_import,
+    [PL_FORMAT_IDX] = pl_idx_import, [PL_FORMAT_RAW] = pl_raw_import,
 };
 
 /* Peeks until the format is clear; the view is of the first bytes. */
@@ -51,6 +55,25 @@ static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes,
     return PL_OK;
 }
 
+/* Opens a file, or of a checkpoint folder the index of its shards, or its one file. */
+static enum pl_status open_path(struct pl_context *context, struct pl_bytes *bytes,
+                                const char *path)
+{
+    static const char *const names[] = {"model.safetensors.index.json", "model.safetensors"};
+    struct stat entry;
+    if (!path || stat(path, &entry) != 0 || !S_ISDIR(entry.st_mode)) {
+        return pl_bytes_open(context, bytes, path);
+    }
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char inside[PATH_MAX];
+        int length = snprintf(inside, sizeof inside, "%s/%s", path, names[i]);
+        if (length < PATH_MAX && access(inside, F_OK) == 0) {
+            return pl_bytes_open(context, bytes, inside);
+        }
+    }
+    return pl_fail(context, PL_BAD_DATA, "%s: a folder without %s or %s", path, names[0], names[1]);
+}
+
 struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
                                    const struct pl_import *import)
 {
@@ -58,9 +81,10 @@ struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
     if (!foreign) {
         return NULL;
     }
+    foreign->bytes.file.fd = -1;
     foreign->import = import ? import : &by_content;
     foreign->format = (enum pl_format)foreign->import->format;
-    enum pl_status status = pl_bytes_open(context, &foreign->bytes, path);
+    enum pl_status status = open_path(context, &foreign->bytes, path);
     if (!status && foreign->format == PL_FORMAT_AUTO) {
         status = sniff(context, &foreign->bytes, &foreign->format);
     }

@@ -65,12 +65,15 @@ static bool is_idx(const uint8_t *bytes, size_t size)
            bytes[3] <= PL_MAX_RANK;
 }
 
-/* Protocol 2 and later begin with 0x80 and the protocol; a tar of pickles is PyTorch's oldest form.
- */
+/* Protocol 2 and later begin with 0x80 and the protocol. */
 static bool is_pickle(const uint8_t *bytes, size_t size)
 {
-    return (size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5) ||
-           (size >= TAR_MAGIC + 5 && memcmp(bytes + TAR_MAGIC, "ustar", 5) == 0);
+    return size >= 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5;
+}
+
+static bool is_tar(const uint8_t *bytes, size_t size)
+{
+    return size >= TAR_MAGIC + 5 && memcmp(bytes + TAR_MAGIC, "ustar", 5) == 0;
 }
 
 /* A zip archive is NPZ unless its first member says otherwise. */
@@ -127,8 +130,11 @@ enum pl_format pl_format_sniff(const void *data, size_t size, const char **refus
     if (is_idx(bytes, size)) {
         return PL_FORMAT_IDX;
     }
-    if (is_pickle(bytes, size)) {
-        *refusal = pickle;
+    if (is_pickle(bytes, size) || is_tar(bytes, size)) {
+        *refusal = is_tar(bytes, size)
+                       ? "a tar archive (PyTorch's first checkpoints were such), which "
+                         "is not supported: unpack it"
+                       : pickle;
         return PL_FORMAT_AUTO;
     }
     if (size > 0 && bytes[0] == '{') {
