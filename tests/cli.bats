@@ -34,7 +34,7 @@ each() {
 }
 
 @test "--help goes before everything else that may be wrong" {
-    help() { PLUMBLINE_CONFIG=/nonexistent "$1" --help extra operands -j 0 >/dev/null; }
+    help() { PLUMBLINE_CONFIG=/nonexistent "$1" --help extra operands -s x=1 -o "" >/dev/null; }
     each help
 }
 

@@ -119,16 +119,6 @@ static enum pl_status print_json(struct pl_context *context, const char *name,
     return status;
 }
 
-static enum pl_status put(struct pl_context *context, const struct pl_output *output,
-                          const struct pl_buffer *text)
-{
-    if (pl_write_full(context, output->fd, text->data, text->size) == PL_OK)
-        return PL_OK;
-    if (output->path)
-        return pl_fail_errno(context, "cannot write '%s'", output->path);
-    return pl_fail_errno(context, "cannot write standard output");
-}
-
 /* *verdict is PL_NO for a bad file, PL_SYSTEM for one that cannot be read. */
 static enum pl_status check_file(struct pl_run *run, const struct command *command,
                                  const char *path, struct pl_output *output,
@@ -150,7 +140,7 @@ static enum pl_status check_file(struct pl_run *run, const struct command *comma
                                             reader ? pl_reader_record(reader) : NULL, &out)
                                : print_line(context, name, &count, *verdict, &out);
         if (status == PL_OK)
-            status = put(context, output, &out);
+            status = pl_output_write(context, output, out.data, out.size);
         *verdict = *verdict ? PL_NO : PL_OK;
     }
     pl_buffer_release(&out);

@@ -177,7 +177,7 @@ static enum pl_status draw(struct pl_run *run, const struct pl_figure *figure, e
         struct pl_terminal terminal = terminal_of(run, size);
         status = pl_figure_terminal(context, figure, &terminal, &text);
         if (status == PL_OK)
-            status = pl_write_full(context, output.fd, text.data, text.size);
+            status = pl_output_write(context, &output, text.data, text.size);
     } else {
         status = pl_figure_gnuplot(context, figure, format == FORMAT_SVG, size, output.fd);
     }

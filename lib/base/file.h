@@ -63,6 +63,9 @@ struct pl_output {
 
 enum pl_status pl_output_open(struct pl_context *context, struct pl_output *output,
                               const char *path) PL_MUST_CHECK;
+/* The failure names the output: "cannot write 'x': No space left on device". */
+enum pl_status pl_output_write(struct pl_context *context, const struct pl_output *output,
+                               const void *bytes, size_t size) PL_MUST_CHECK;
 enum pl_status pl_output_commit(struct pl_context *context, struct pl_output *output)
     PL_MUST_CHECK;
 void pl_output_abort(struct pl_output *output); /* harmless after commit */

@@ -239,6 +239,16 @@ static void sync_folder(const char *path)
     }
 }
 
+enum pl_status pl_output_write(struct pl_context *context, const struct pl_output *output,
+                               const void *bytes, size_t size)
+{
+    if (pl_write_full(context, output->fd, bytes, size) == PL_OK) {
+        return PL_OK;
+    }
+    return output->path ? pl_fail_errno(context, "cannot write '%s'", output->path)
+                        : pl_fail_errno(context, "cannot write standard output");
+}
+
 static enum pl_status finish(struct pl_context *context, struct pl_output *output)
 {
     int fd = output->fd;

@@ -42,8 +42,8 @@ static const struct pl_option control_options[] = {
             "say more; with --version, name the libraries too"),
     PL_FLAG(struct pl_shared, help, "help", 'h', NULL, "print help and exit"),
     PL_FLAG(struct pl_shared, version, "version", 'V', NULL, "print the version and exit"),
-    PL_CHOICE(struct pl_shared, print_options, "print-options", 0, NULL, "mdoc|bash|keys|table", "FORM",
-              "print the option table: for the man page, bash, configuration or tests"),
+    PL_CHOICE(struct pl_shared, print_options, "print-options", 0, NULL, "mdoc|bash|keys|table",
+              "FORM", "print the option table: for the man page, bash, configuration or tests"),
     PL_OPTIONS_END,
 };
 
@@ -212,12 +212,9 @@ static enum pl_status take_argument(struct pl_context *context, struct pl_settin
     const struct pl_option *option = entry->option;
     bool negated = code >= FIRST_LONG && (code - FIRST_LONG) % 2 == 1;
 
-    if (entry->unused)
-        return pl_fail(context, PL_USAGE, "--%s%s has no effect here", negated ? "no-" : "",
-                       option->name);
     if (option->type == PL_OPTION_FLAG)
         text = negated ? "no" : "yes";
-    if (!entry->key && option->offset != offsetof(struct pl_shared, set))
+    if (!entry->key && !entry->unused && option->offset != offsetof(struct pl_shared, set))
         return pl_option_set(context, option, entry->fields, text);
     settings->arguments[settings->argument_count++] = (struct pl_argument){entry, text};
     return PL_OK;
@@ -302,8 +299,13 @@ enum pl_status pl_settings_apply(struct pl_context *context, struct pl_settings 
     settings->source++;
     for (size_t i = 0; status == PL_OK && i < settings->argument_count; i++) {
         struct pl_argument *argument = &settings->arguments[i];
+        const struct pl_option *option = argument->entry->option;
+        bool negated = option->type == PL_OPTION_FLAG && strcmp(argument->text, "no") == 0;
         char subject[80];
-        snprintf(subject, sizeof subject, "--%s", argument->entry->option->name);
+        if (argument->entry->unused)
+            return pl_fail(context, PL_USAGE, "--%s%s has no effect here", negated ? "no-" : "",
+                           option->name);
+        snprintf(subject, sizeof subject, "--%s", option->name);
         status = pl_settings_set(context, settings, argument->entry, subject, argument->text);
         if (status == PL_OK && settings->shared.set != NULL) {
             status = set_by_key(context, settings, settings->shared.set);

@@ -112,13 +112,9 @@ enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t s
 
     if (status != PL_OK)
         return status;
-    status = pl_write_full(context, output.fd, text, size);
+    status = pl_output_write(context, &output, text, size);
     if (status == PL_OK)
         return pl_output_commit(context, &output);
-    if (output.path)
-        status = pl_fail_errno(context, "cannot write '%s'", output.path);
-    else
-        status = pl_fail_errno(context, "cannot write standard output");
     pl_output_abort(&output);
     return status;
 }
