@@ -118,7 +118,7 @@ behaves() {
 @test "an output folder that is not there: exit 5" {
     absent() {
         has_output || return 0
-        fails 5 "$TOOL: cannot create 'none/out': No such file or directory" \
+        fails 5 "$TOOL: cannot write 'none/out': No such file or directory" \
             sh -c "$COMMAND $QUIET -o none/out <$INPUT"
     }
     each absent
@@ -134,7 +134,7 @@ behaves() {
 
 @test "closed standard input: exit 5" {
     closed() {
-        fails 5 "$TOOL: standard input: cannot read: Bad file descriptor" sh -c "$COMMAND $QUIET <&-"
+        fails 5 "$TOOL: cannot read standard input: Bad file descriptor" sh -c "$COMMAND $QUIET <&-"
     }
     each closed
 }
@@ -150,7 +150,7 @@ behaves() {
 
 @test "a folder as input: exit 5" {
     folder() {
-        fails 5 "$TOOL: cannot open 'standard input': Is a directory" sh -c "$COMMAND $QUIET <."
+        fails 5 "$TOOL: cannot read standard input: Is a directory" sh -c "$COMMAND $QUIET <."
     }
     each folder
 }
@@ -292,11 +292,11 @@ header() {
     each claims
 }
 
-@test "input cut short: exit 4 (ts-check: 1), and no output file" {
+@test "input cut short: exit 4 and no output file" {
     cut_short() {
         case $INPUT in *.plumb) ;; *) return 0 ;; esac
+        [ "$TOOL" = ts-check ] && return # its report is its result: see ts-check.bats
         local size=$(stat -c %s "$INPUT") part expected=4 status
-        [ "$TOOL" = ts-check ] && expected=1
         for part in 1 63 64 65 $((size / 2)) $((size - 64)) $((size - 1)); do
             status=0
             rm -f result

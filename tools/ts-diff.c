@@ -47,7 +47,7 @@ static enum pl_status print(struct job *job, uint64_t segment)
         status = pl_diff_text(context, &job->diff, all, &job->out);
     if (status != PL_OK)
         return status;
-    return pl_write_full(context, job->output.fd, job->out.data, job->out.size);
+    return pl_output_write(context, &job->output, job->out.data, job->out.size);
 }
 
 /* One of the inputs has fewer segments. */
@@ -66,7 +66,7 @@ static enum pl_status print_odd_segment(struct job *job, uint64_t segment, bool 
                                   (unsigned long long)segment, in_a ? "A" : "B");
     if (status != PL_OK)
         return status;
-    return pl_write_full(context, job->output.fd, job->out.data, job->out.size);
+    return pl_output_write(context, &job->output, job->out.data, job->out.size);
 }
 
 static enum pl_status compare(struct job *job)

@@ -97,7 +97,7 @@ static enum pl_status print_file(struct job *job, const char *path)
         if (status != PL_OK)
             pl_fail_at(job->context, "%s", job->view.source);
         else
-            status = pl_write_full(job->context, job->output.fd, job->out.data, job->out.size);
+            status = pl_output_write(job->context, &job->output, job->out.data, job->out.size);
         if (status != PL_OK)
             break;
     }

@@ -2,7 +2,6 @@
  * SPDX-License-Identifier: MIT */
 #include "formats/bytes.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -46,18 +45,12 @@ static enum pl_status read_some(struct pl_context *context, struct pl_bytes *byt
         return status;
     }
     char *end = buffer->data + buffer->size;
-    ssize_t count;
-    while ((count = read(bytes->file.fd, end, buffer->capacity - buffer->size - 1)) < 0) {
-        struct pollfd ready = {.fd = bytes->file.fd, .events = POLLIN};
-        bool wait = errno == EAGAIN && (poll(&ready, 1, -1) > 0 || errno == EINTR);
-        if (errno != EINTR && !wait) {
-            pl_fail_errno(context, "cannot read");
-            return pl_fail_at(context, "%s", bytes->name);
-        }
+    status = pl_read_some(context, bytes->file.fd, end, buffer->capacity - buffer->size - 1, got);
+    if (status) {
+        return pl_file_unreadable(context, &bytes->file);
     }
-    bytes->sum = pl_crc32(bytes->sum, end, (size_t)count);
-    buffer->size += (size_t)count;
-    *got = (size_t)count;
+    bytes->sum = pl_crc32(bytes->sum, end, *got);
+    buffer->size += *got;
     return PL_OK;
 }
 

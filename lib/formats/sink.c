@@ -10,19 +10,10 @@ enum pl_status pl_sink_open(struct pl_context *context, struct pl_sink *sink, co
     return pl_output_open(context, &sink->output, path);
 }
 
-static enum pl_status write_out(struct pl_context *context, struct pl_sink *sink, const void *bytes,
-                                size_t size)
-{
-    enum pl_status status = pl_write_full(context, sink->output.fd, bytes, size);
-    if (status) {
-        pl_fail_at(context, "%s", sink->output.path ? sink->output.path : "standard output");
-    }
-    return status;
-}
-
 enum pl_status pl_sink_flush(struct pl_context *context, struct pl_sink *sink)
 {
-    enum pl_status status = write_out(context, sink, sink->pending.data, sink->pending.size);
+    enum pl_status status =
+        pl_output_write(context, &sink->output, sink->pending.data, sink->pending.size);
     sink->pending.size = 0;
     return status;
 }
@@ -35,7 +26,7 @@ enum pl_status pl_sink_write(struct pl_context *context, struct pl_sink *sink, c
         status = pl_sink_flush(context, sink);
     }
     if (!status && size > PENDING_MOST) {
-        status = write_out(context, sink, bytes, size);
+        status = pl_output_write(context, &sink->output, bytes, size);
     } else if (!status) {
         status = pl_buffer_append(context, &sink->pending, bytes, size);
     }
