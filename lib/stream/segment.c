@@ -142,7 +142,7 @@ static enum pl_status check_chunk(struct pl_context *context, struct pl_segment 
     int64_t rows;
     if (!pl_add_int64(open->rows, header->rows, &rows) ||
         (open->dims[0] >= 0 && rows > open->dims[0]))
-        return pl_fail(context, PL_BAD_DATA, "more rows than the tensor's header told");
+        return pl_fail(context, PL_BAD_DATA, "more rows than the tensor's header said");
     open->rows = rows;
     open->chunks++;
     return PL_OK;
@@ -156,11 +156,11 @@ static enum pl_status check_close(struct pl_context *context, struct pl_segment 
         return pl_fail(context, PL_BAD_DATA, "no chunked tensor of this name is open");
     if (header->chunks != open->chunks || header->rows != open->rows)
         return pl_fail(context, PL_BAD_DATA,
-                       "tells %lld chunks and %lld rows, but %lld and %lld came",
+                       "says chunks: %lld, rows: %lld, but there were %lld and %lld",
                        (long long)header->chunks, (long long)header->rows, (long long)open->chunks,
                        (long long)open->rows);
     if (open->dims[0] >= 0 && open->rows != open->dims[0])
-        return pl_fail(context, PL_BAD_DATA, "the tensor's header told %lld rows, %lld came",
+        return pl_fail(context, PL_BAD_DATA, "the tensor's header said %lld rows, there were %lld",
                        (long long)open->dims[0], (long long)open->rows);
     *open = segment->open[--segment->open_count];
     return PL_OK;
@@ -174,7 +174,7 @@ static enum pl_status check_end(struct pl_context *context, const struct pl_segm
                        segment->open[0].name);
     if (header->end_records != segment->records || header->end_size != segment->size)
         return pl_fail(
-            context, PL_BAD_DATA, "tells %llu records of %llu bytes, but %llu of %llu came",
+            context, PL_BAD_DATA, "says end: %llu, size: %llu, but there were %llu and %llu",
             (unsigned long long)header->end_records, (unsigned long long)header->end_size,
             (unsigned long long)segment->records, (unsigned long long)segment->size);
     if (header->end_sum != segment->sum)
