@@ -1,0 +1,41 @@
+/* The tensors of a segment, gathered so that all are known before the first is written.
+ * SPDX-License-Identifier: MIT
+ *
+ * NPY, NPZ and safetensors want sizes before data.  Tensors of a mapped file stay where they are;
+ * what comes in chunks, compressed or through a pipe is spooled to unlinked temporary files and
+ * mapped from there, so that memory stays small either way. */
+#ifndef PL_FORMATS_COLLECT_H
+#define PL_FORMATS_COLLECT_H
+
+#include "formats/export.h"
+
+struct pl_collected {
+    char *name;
+    enum pl_dtype dtype;
+    int rank;
+    int64_t dims[PL_MAX_RANK];
+    const void *data;
+    uint64_t bytes;
+    uint64_t offset; /* in its file, while that is written */
+    int fd;          /* of a chunked tensor's own file; -1 */
+    void *map;       /* of that file */
+    bool open;       /* chunks are still to come */
+    bool spooled;    /* in the common file */
+};
+
+struct pl_collection {
+    struct pl_collected *items;
+    size_t count, room;
+    int fd;                  /* the common temporary file; -1: none yet */
+    uint64_t size;           /* bytes in it */
+    void *map;               /* its mapping */
+    struct pl_meta metadata; /* `meta: safetensors` */
+};
+
+/* Gathers the tensors that the export names, all when it names none.  PL_BAD_DATA for a second
+ * segment, and for a name that is not there. */
+enum pl_status pl_collect(struct pl_context *context, struct pl_collection *collection,
+                          struct pl_reader *reader, const struct pl_export *export) PL_MUST_CHECK;
+void pl_collection_release(struct pl_collection *collection);
+
+#endif
