@@ -111,10 +111,17 @@ END
 
 @test "matrices are heat maps" {
     need_gnuplot
-    ts-export -f npy "$TOP/data/elnino.csv" >"$T/m.npy"
-    ts-plot -o "$T/m.png" "$T/m.npy"
+    ts-plot --matrix -o "$T/m.png" "$TOP/data/elnino.csv"
     [ "$(png_size "$T/m.png")" = 1000x414 ]
-    ts-plot -f term "$T/m.npy" | head -n 1 | grep -q '\[61, 13\]'
+    ts-plot --matrix -f term "$TOP/data/elnino.csv" >"$T/out"
+    head -n 1 "$T/out" | grep -q '^values \[61, 13\]  '
+    printf '1,-2\n' | ts-plot --matrix -f svg >"$T/m.svg" # one row, both signs
+    grep -q '<image' "$T/m.svg"
+}
+
+@test "the parameters of a model are heat maps" {
+    lin-train -q -L 24 -H 6 "$TOP/data/elnino_monthly.csv" | ts-plot -f term -n weight >"$T/out"
+    head -n 1 "$T/out" | grep -q '^weight \[1, 6, 24\]  '
 }
 
 @test "more charts than there is room for" {

@@ -18,6 +18,7 @@ struct command {
     const char *size;  /* "WxH" */
     const char *title; /* NULL: made from the data */
     const char *names; /* glob */
+    bool matrix;
     int64_t last;
 };
 
@@ -32,6 +33,8 @@ static const struct pl_option options[] = {
             "Load of the next four days"),
     PL_TEXT(struct command, names, "names", 'n', NULL, "GLOB",
             "draw only the channels, series or tensors whose names match", "pm2.5"),
+    PL_FLAG(struct command, matrix, "matrix", 0, NULL,
+            "draw matrices only, and a series as one: rows down, channels across"),
     PL_INT(struct command, last, "last", 0, "0", 0, 1e15, "N",
            "show only the last N rows of what was observed (0: all, beside a forecast three times "
            "its length)",
@@ -41,7 +44,7 @@ static const struct pl_option options[] = {
 static const struct pl_example examples[] = {
     {"ts-plot -n sst -o sst.svg data/elnino_monthly.csv", "a series as a vector graphic"},
     {"ts-plot -f term --last 240 data/elnino_monthly.csv", "its last twenty years, as text"},
-    {"ts-export -f npy data/elnino.csv | ts-plot -o years.png", "a matrix as a heat map"},
+    {"cut -d, -f2- data/elnino.csv | ts-plot --matrix -o years.png", "a table as a heat map"},
     {NULL, NULL}};
 
 static bool has_suffix(const char *path, const char *suffix)
@@ -143,7 +146,8 @@ static enum pl_status read_operands(struct pl_run *run, const struct command *co
                                     struct pl_figure *figure)
 {
     struct pl_context *context = &run->context;
-    struct pl_figure_choice choice = {.glob = command->names, .last = command->last};
+    struct pl_figure_choice choice = {
+        .glob = command->names, .matrix = command->matrix, .last = command->last};
     int count = run->operand_count ? run->operand_count : 1;
     enum pl_status status = PL_OK;
     for (int i = 0; i < count && status == PL_OK; i++) {

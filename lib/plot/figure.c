@@ -144,7 +144,8 @@ enum pl_status pl_figure_add(struct pl_context *context, struct pl_figure *figur
 {
     int before = figure->chart_count;
     enum pl_status status;
-    if (pl_bundle_tensor(bundle, "values") && pl_bundle_tensor(bundle, "series.names"))
+    if (!choice->matrix && pl_bundle_tensor(bundle, "values") &&
+        pl_bundle_tensor(bundle, "series.names"))
         status = pl_figure_series(context, figure, choice, bundle, observed);
     else
         status = pl_figure_tensors(context, figure, choice, bundle);

@@ -58,6 +58,7 @@ struct pl_figure {
 
 struct pl_figure_choice {
     const char *glob; /* names of channels, series or tensors; NULL: all */
+    bool matrix; /* a series is one matrix, rows down, instead of a line for each channel */
     int64_t last; /* rows of the past to show; 0: all, beside a forecast three times its length */
 };
 

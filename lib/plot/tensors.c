@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -98,6 +99,34 @@ static enum pl_status reduce(struct pl_context *context, struct pl_arena *arena,
     return PL_OK;
 }
 
+static int ascending(const void *a, const void *b)
+{
+    double left = *(const double *)a, right = *(const double *)b;
+    return (left > right) - (left < right);
+}
+
+/* The colours span all cells but the outermost hundredth at either end, so that a few large
+ * values do not leave the others without any colour. */
+static enum pl_status set_colours(struct pl_context *context, struct pl_arena *arena,
+                                  struct pl_chart *chart)
+{
+    const struct pl_cells *cells = &chart->cells;
+    int64_t count = 0, total = cells->rows * cells->columns;
+    double *sorted = pl_arena_new(context, arena, (size_t)total, sizeof *sorted);
+    if (!sorted)
+        return context->status;
+    for (int64_t k = 0; k < total; k++) {
+        if (pl_plottable(cells->values[k]))
+            sorted[count++] = cells->values[k];
+    }
+    qsort(sorted, (size_t)count, sizeof *sorted, ascending);
+    if (count > 1 && sorted[count / 100] < sorted[count - 1 - count / 100]) {
+        chart->y_low = sorted[count / 100];
+        chart->y_high = sorted[count - 1 - count / 100];
+    }
+    return PL_OK;
+}
+
 static enum pl_status add_matrix(struct pl_context *context, struct pl_figure *figure,
                                  const struct pl_bundle_tensor *item)
 {
@@ -116,7 +145,7 @@ static enum pl_status add_matrix(struct pl_context *context, struct pl_figure *f
         return status;
     status = reduce(context, &figure->arena, &item->tensor, &chart->cells);
     pl_chart_finish(chart);
-    return status;
+    return status == PL_OK ? set_colours(context, &figure->arena, chart) : status;
 }
 
 /* The tensor whose name, or its last part, is `step` or `epoch`. */
@@ -140,11 +169,12 @@ static enum pl_status copy_curve(struct pl_context *context, struct pl_arena *ar
     return PL_OK;
 }
 
-/* Text in disguise, such as names and tokenizer files, is not drawn. */
-static bool drawable(const struct pl_bundle_tensor *item)
+/* Text in disguise, such as names and tokenizer files, is drawn only if it is asked for. */
+static bool drawable(const struct pl_figure_choice *choice, const struct pl_bundle_tensor *item)
 {
-    return item->tensor.rank > 0 && pl_tensor_count(&item->tensor) > 1 &&
-           item->tensor.dtype != PL_U8;
+    bool named = choice->glob && pl_glob_match(choice->glob, item->name);
+    return item->tensor.rank > (choice->matrix ? 1 : 0) && pl_tensor_count(&item->tensor) > 1 &&
+           (item->tensor.dtype != PL_U8 || named);
 }
 
 enum pl_status pl_figure_tensors(struct pl_context *context, struct pl_figure *figure,
@@ -160,14 +190,13 @@ enum pl_status pl_figure_tensors(struct pl_context *context, struct pl_figure *f
     enum pl_status status = PL_OK;
     for (size_t i = 0; i < bundle->tensor_count && status == PL_OK; i++) {
         const struct pl_bundle_tensor *item = &bundle->tensors[i];
-        bool named = choice->glob && pl_glob_match(choice->glob, item->name);
-        if (!drawable(item) && !(named && pl_tensor_count(&item->tensor) > 1))
+        if (!drawable(choice, item))
             continue;
         if (item->tensor.rank == 1 && is_step(item->name))
             status = copy_curve(context, arena, item, &step);
         else if (item->tensor.rank == 1)
             status = copy_curve(context, arena, item, &curves[count++]);
-        else if (!choice->glob || named)
+        else if (!choice->glob || pl_glob_match(choice->glob, item->name))
             status = add_matrix(context, figure, item);
     }
     if (status == PL_OK)

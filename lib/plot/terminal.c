@@ -333,7 +333,7 @@ static void put_matrix(struct page *page, const struct pl_chart *chart, int rows
         for (int j = 0; j < columns; j++) {
             double value = cells->values[row * cells->columns + cells->columns * j / columns];
             double part = (value - chart->y_low) / (chart->y_high - chart->y_low);
-            int shade = isfinite(part) ? (int)fmin(shades - 1, floor(part * shades)) : 0;
+            int shade = isfinite(part) ? (int)fmax(0, fmin(shades - 1, floor(part * shades))) : 0;
             put(page, unicode ? blocks[shade] : letters[shade]);
         }
         put(page, "\n");
