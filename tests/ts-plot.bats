@@ -131,6 +131,8 @@ END
     fails 0 "" ts-plot -q -f term "$T/wide.csv"
     fails 0 "" ts-plot -f term -n 'c1*' "$T/wide.csv"
     grep -qx c11 "$T/stdout"
+    fails 0 "" ts-plot -f term -n 'c1*' -n '!c10' "$T/wide.csv"
+    [ "$(grep -c '^c' "$T/stdout")" = 2 ]
 }
 
 @test "names cannot command gnuplot or the terminal" {
@@ -185,6 +187,8 @@ END
 @test "what cannot be drawn is said" {
     fails 3 "ts-plot: $TOP/data/seattle.csv: nothing to draw is named 'snow'" \
         ts-plot -f term -n snow "$TOP/data/seattle.csv"
+    fails 3 "ts-plot: $TOP/data/elnino_monthly.csv: nothing is left to draw" \
+        ts-plot -f term -n '!sst' "$TOP/data/elnino_monthly.csv"
     fails 2 "ts-plot: --size 'big': expected WIDTHxHEIGHT" ts-plot --size big "$TOP/data/seattle.csv"
     fails 2 "ts-plot: --size '9x9': each side must be between 100 and 16384" \
         ts-plot --size 9x9 "$TOP/data/seattle.csv"

@@ -17,7 +17,7 @@ struct command {
     int format;
     const char *size;  /* "WxH" */
     const char *title; /* NULL: made from the data */
-    const char *names; /* glob */
+    struct pl_list names;
     bool matrix;
     int64_t last;
 };
@@ -31,8 +31,10 @@ static const struct pl_option options[] = {
     PL_TEXT(struct command, title, "title", 0, NULL, "TEXT",
             "title above the charts (default: what the forecast says of itself)",
             "Load of the next four days"),
-    PL_TEXT(struct command, names, "names", 'n', NULL, "GLOB",
-            "draw only the channels, series or tensors whose names match", "pm2.5"),
+    PL_LIST(struct command, names, "name", 'n', "GLOB",
+            "draw only the channels, series or tensors whose name matches GLOB; a leading ! leaves "
+            "them out instead",
+            "pm2.5"),
     PL_FLAG(struct command, matrix, "matrix", 0, NULL,
             "draw matrices only, and a series as one: rows down, channels across"),
     PL_INT(struct command, last, "last", 0, "0", 0, 1e15, "N",
@@ -146,10 +148,11 @@ static enum pl_status read_operands(struct pl_run *run, const struct command *co
                                     struct pl_figure *figure)
 {
     struct pl_context *context = &run->context;
-    struct pl_figure_choice choice = {
-        .glob = command->names, .matrix = command->matrix, .last = command->last};
+    struct pl_figure_choice choice = {.matrix = command->matrix, .last = command->last};
     int count = run->operand_count ? run->operand_count : 1;
     enum pl_status status = PL_OK;
+    for (size_t i = 0; i < command->names.count && status == PL_OK; i++)
+        status = pl_patterns_add(context, &choice.names, command->names.items[i], false);
     for (int i = 0; i < count && status == PL_OK; i++) {
         struct pl_bundle bundle = {0}, observed = {0};
         struct pl_source source;
@@ -165,6 +168,7 @@ static enum pl_status read_operands(struct pl_run *run, const struct command *co
         pl_bundle_release(&observed);
         pl_bundle_release(&bundle);
     }
+    pl_patterns_release(&choice.names);
     return status;
 }
 

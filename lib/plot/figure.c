@@ -138,8 +138,33 @@ void pl_chart_finish(struct pl_chart *chart)
     settle(&chart->y_low, &chart->y_high, cells->values ? 0 : 0.05);
 }
 
+bool pl_figure_wants(struct pl_figure_choice *choice, const char *first, const char *second,
+                     const char *third)
+{
+    const char *names[] = {first, second, third};
+    bool kept = choice->names.including == 0;
+    for (size_t i = 0; i < 3; i++) {
+        if (names[i] && pl_patterns_drop(&choice->names, names[i]))
+            return false;
+        kept = kept || (names[i] && pl_patterns_keep(&choice->names, names[i]));
+    }
+    return kept;
+}
+
+/* Nothing came of a segment: because of the names asked for, or of what is in it. */
+static enum pl_status fail_empty(struct pl_context *context, const struct pl_figure_choice *choice)
+{
+    const char *unused = pl_patterns_unused(&choice->names);
+    if (unused)
+        return pl_fail(context, PL_BAD_DATA, "nothing to draw is named '%s'", unused);
+    if (choice->names.count)
+        return pl_fail(context, PL_BAD_DATA, "nothing is left to draw");
+    return pl_fail(context, PL_BAD_DATA,
+                   "nothing to draw: no series, no curve and no matrix in it");
+}
+
 enum pl_status pl_figure_add(struct pl_context *context, struct pl_figure *figure,
-                             const struct pl_figure_choice *choice, const struct pl_bundle *bundle,
+                             struct pl_figure_choice *choice, const struct pl_bundle *bundle,
                              const struct pl_bundle *observed)
 {
     int before = figure->chart_count;
@@ -149,13 +174,8 @@ enum pl_status pl_figure_add(struct pl_context *context, struct pl_figure *figur
         status = pl_figure_series(context, figure, choice, bundle, observed);
     else
         status = pl_figure_tensors(context, figure, choice, bundle);
-    if (status == PL_OK && figure->chart_count == before && figure->omitted == 0) {
-        if (choice->glob)
-            status = pl_fail(context, PL_BAD_DATA, "nothing to draw is named '%s'", choice->glob);
-        else
-            status = pl_fail(context, PL_BAD_DATA,
-                             "nothing to draw: no series, no curve and no matrix in it");
-    }
+    if (status == PL_OK && figure->chart_count == before && figure->omitted == 0)
+        status = fail_empty(context, choice);
     if (status != PL_OK)
         return pl_fail_at(context, "%s", bundle->source);
     return PL_OK;

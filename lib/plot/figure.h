@@ -8,6 +8,7 @@
 #define PL_PLOT_FIGURE_H
 
 #include "stream/bundle.h"
+#include "stream/pattern.h"
 
 #define PL_CHARTS_MAX 8
 #define PL_LINES_MAX  8
@@ -57,8 +58,8 @@ struct pl_figure {
 };
 
 struct pl_figure_choice {
-    const char *glob; /* names of channels, series or tensors; NULL: all */
-    bool matrix; /* a series is one matrix, rows down, instead of a line for each channel */
+    struct pl_patterns names; /* of channels, series or tensors */
+    bool matrix;  /* a series is one matrix, rows down, instead of a line for each channel */
     int64_t last; /* rows of the past to show; 0: all, beside a forecast three times its length */
 };
 
@@ -70,7 +71,7 @@ bool pl_bundle_is_forecast(const struct pl_bundle *bundle);
  * or `epoch`) or as heat maps.  observed (may be NULL) is the series that a forecast continues; it
  * goes before the past that the forecast brings along.  PL_BAD_DATA when nothing can be drawn. */
 enum pl_status pl_figure_add(struct pl_context *context, struct pl_figure *figure,
-                             const struct pl_figure_choice *choice, const struct pl_bundle *bundle,
+                             struct pl_figure_choice *choice, const struct pl_bundle *bundle,
                              const struct pl_bundle *observed) PL_MUST_CHECK;
 void pl_figure_release(struct pl_figure *figure);
 
@@ -85,6 +86,10 @@ static inline bool pl_plottable(double value)
 const char *pl_figure_text(struct pl_context *context, struct pl_figure *figure,
                            const char *text) PL_MUST_CHECK;
 
+/* Whether a chart that goes by these names (NULL: it has fewer) was asked for. */
+bool pl_figure_wants(struct pl_figure_choice *choice, const char *first, const char *second,
+                     const char *third);
+
 /* *chart = NULL when there is no room for one more (the figure counts it). */
 enum pl_status pl_figure_chart(struct pl_context *context, struct pl_figure *figure,
                                const char *title, struct pl_chart **chart) PL_MUST_CHECK;
@@ -96,8 +101,7 @@ enum pl_status pl_chart_line(struct pl_context *context, struct pl_chart *chart,
 void pl_chart_finish(struct pl_chart *chart);
 
 enum pl_status pl_figure_series(struct pl_context *context, struct pl_figure *figure,
-                                const struct pl_figure_choice *choice,
-                                const struct pl_bundle *bundle,
+                                struct pl_figure_choice *choice, const struct pl_bundle *bundle,
                                 const struct pl_bundle *observed) PL_MUST_CHECK;
 /* Curves over one x; those whose names differ only in a leading "train", "valid", "test" and the
  * like share a chart.  x = NULL: the number of the point. */
@@ -107,11 +111,10 @@ struct pl_curve {
     double *y;
 };
 enum pl_status pl_figure_curves(struct pl_context *context, struct pl_figure *figure,
-                                const struct pl_figure_choice *choice,
-                                const struct pl_curve *curves, int64_t count, const double *x,
-                                int64_t x_count) PL_MUST_CHECK;
+                                struct pl_figure_choice *choice, const struct pl_curve *curves,
+                                int64_t count, const double *x, int64_t x_count) PL_MUST_CHECK;
 enum pl_status pl_figure_tensors(struct pl_context *context, struct pl_figure *figure,
-                                 const struct pl_figure_choice *choice,
+                                 struct pl_figure_choice *choice,
                                  const struct pl_bundle *bundle) PL_MUST_CHECK;
 
 #endif

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "plot/data.h"
 
 /* A channel and the columns of its bands. */
@@ -59,7 +58,7 @@ static int64_t read_family(const struct pl_plot_data *table, int64_t channel, st
 /* A table being drawn, and where its past comes from. */
 struct scene {
     struct pl_figure *figure;
-    const struct pl_figure_choice *choice;
+    struct pl_figure_choice *choice;
     struct pl_plot_data table;
     bool forecast;
     struct pl_plot_data past; /* values NULL: none */
@@ -204,11 +203,9 @@ static void chart_title(const struct scene *scene, const struct family *family, 
 static bool wanted(const struct scene *scene, const struct family *family, int64_t id,
                    const char *title)
 {
-    const char *glob = scene->choice->glob;
-    return !glob || pl_glob_match(glob, title) ||
-           pl_glob_match(glob, scene->table.names[family->channel]) ||
-           (id >= 0 && id < scene->table.level_count &&
-            pl_glob_match(glob, scene->table.levels[id]));
+    bool named = id >= 0 && id < scene->table.level_count;
+    return pl_figure_wants(scene->choice, title, scene->table.names[family->channel],
+                           named ? scene->table.levels[id] : NULL);
 }
 
 static enum pl_status add_chart(struct pl_context *context, const struct scene *scene,
@@ -306,8 +303,8 @@ bool pl_bundle_is_forecast(const struct pl_bundle *bundle)
 }
 
 enum pl_status pl_figure_series(struct pl_context *context, struct pl_figure *figure,
-                                const struct pl_figure_choice *choice,
-                                const struct pl_bundle *bundle, const struct pl_bundle *observed)
+                                struct pl_figure_choice *choice, const struct pl_bundle *bundle,
+                                const struct pl_bundle *observed)
 {
     struct scene scene = {.figure = figure, .choice = choice};
     struct pl_arena *arena = &figure->arena;

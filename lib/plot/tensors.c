@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
-
 /* The part of a curve's name that says what is measured: "train_loss" and "valid.loss" are both
  * "loss". */
 static const char *measured(const char *name)
@@ -37,15 +35,14 @@ static enum pl_status curve_chart(struct pl_context *context, struct pl_figure *
 }
 
 enum pl_status pl_figure_curves(struct pl_context *context, struct pl_figure *figure,
-                                const struct pl_figure_choice *choice,
-                                const struct pl_curve *curves, int64_t count, const double *x,
-                                int64_t x_count)
+                                struct pl_figure_choice *choice, const struct pl_curve *curves,
+                                int64_t count, const double *x, int64_t x_count)
 {
     struct pl_arena *arena = &figure->arena;
     int first = figure->chart_count;
     for (int64_t i = 0; i < count; i++) {
         struct pl_chart *chart;
-        if (choice->glob && !pl_glob_match(choice->glob, curves[i].name))
+        if (!pl_figure_wants(choice, curves[i].name, NULL, NULL))
             continue;
         enum pl_status status =
             curve_chart(context, figure, first, measured(curves[i].name), &chart);
@@ -170,16 +167,15 @@ static enum pl_status copy_curve(struct pl_context *context, struct pl_arena *ar
 }
 
 /* Text in disguise, such as names and tokenizer files, is drawn only if it is asked for. */
-static bool drawable(const struct pl_figure_choice *choice, const struct pl_bundle_tensor *item)
+static bool drawable(struct pl_figure_choice *choice, const struct pl_bundle_tensor *item)
 {
-    bool named = choice->glob && pl_glob_match(choice->glob, item->name);
+    bool named = choice->names.including && pl_figure_wants(choice, item->name, NULL, NULL);
     return item->tensor.rank > (choice->matrix ? 1 : 0) && pl_tensor_count(&item->tensor) > 1 &&
            (item->tensor.dtype != PL_U8 || named);
 }
 
 enum pl_status pl_figure_tensors(struct pl_context *context, struct pl_figure *figure,
-                                 const struct pl_figure_choice *choice,
-                                 const struct pl_bundle *bundle)
+                                 struct pl_figure_choice *choice, const struct pl_bundle *bundle)
 {
     struct pl_arena *arena = &figure->arena;
     struct pl_curve step = {0};
@@ -196,7 +192,7 @@ enum pl_status pl_figure_tensors(struct pl_context *context, struct pl_figure *f
             status = copy_curve(context, arena, item, &step);
         else if (item->tensor.rank == 1)
             status = copy_curve(context, arena, item, &curves[count++]);
-        else if (!choice->glob || pl_glob_match(choice->glob, item->name))
+        else if (pl_figure_wants(choice, item->name, NULL, NULL))
             status = add_matrix(context, figure, item);
     }
     if (status == PL_OK)
