@@ -179,7 +179,9 @@ static enum pl_status break_segment(struct salvage *salvage)
     pl_warn(salvage->context, "%s: a segment has no end record: records at its end may be lost",
             salvage->name);
     salvage->recovery->whole = false;
-    return end_segment(salvage);
+    enum pl_status status = end_segment(salvage);
+    salvage->seen = 1; /* the record that showed it is the first of the next segment */
+    return status;
 }
 
 /* A good record that cannot be placed. */
@@ -317,7 +319,7 @@ static enum pl_status save_close(struct salvage *salvage, const struct found *fo
 static enum pl_status save_end(struct salvage *salvage, const struct pl_header *header)
 {
     if (header->end_records != salvage->seen) {
-        pl_warn(salvage->context, "%s: a segment told %llu records, %llu are good", salvage->name,
+        pl_warn(salvage->context, "%s: a segment had %llu records, %llu are good", salvage->name,
                 (unsigned long long)header->end_records, (unsigned long long)salvage->seen);
         salvage->recovery->whole = false;
     }
