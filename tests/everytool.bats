@@ -15,7 +15,7 @@ row() {
     ts-check) INPUT=series.plumb COMMAND='ts-check -v' ;;
     ts-diff) INPUT=series.plumb COMMAND='ts-diff - other.plumb' QUIET= ;; # its -q silences the answer
     ts-plot) INPUT=series.plumb COMMAND='ts-plot -f term' ;;
-    lin-train) INPUT=series.plumb COMMAND='lin-train -L 24 -H 6 --split none' ;;
+    lin-train) INPUT=series.plumb COMMAND='lin-train -L 24 -H 6' ;;
     lin-forecast) INPUT=series.plumb COMMAND='lin-forecast -n 6 model.plumb' ;;
     lin-eval) INPUT=series.plumb COMMAND='lin-eval model.plumb' ;;
     lin-merge) INPUT=model.plumb COMMAND='lin-merge - other-model.plumb' ;;
@@ -35,8 +35,8 @@ inputs() {
     for name in series other; do
         ts-import --no-history $name.csv -o $name.plumb || return
     done
-    lin-train -L 24 -H 6 --split none series.plumb -o model.plumb || return
-    lin-train -L 24 -H 6 --split none series.plumb -o other-model.plumb
+    lin-train -q -L 24 -H 6 series.plumb -o model.plumb || return
+    lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb
 }
 
 setup_file() {
