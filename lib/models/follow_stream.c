@@ -140,6 +140,8 @@ static enum pl_status take(struct pl_context *context, struct relay *relay,
     enum pl_status status = PL_OK;
     bool data =
         header->kind == PL_RECORD_CHUNK || (header->kind == PL_RECORD_TENSOR && !header->chunked);
+    if (header->kind == PL_RECORD_META && strcmp(header->name, "series") == 0 && !relay->like.root)
+        return pl_reader_meta(context, reader, &relay->like);
     if (!data)
         return PL_OK;
     if (strcmp(header->name, "series.names") == 0)

@@ -1,0 +1,139 @@
+# lin-eval: back-tests by the papers' protocol and by folds.
+# SPDX-License-Identifier: MIT
+load helper
+
+# json FILE PATH: a value of a report, by the keys and numbers that PATH joins with '/'.
+json() {
+    jq -e --arg path "$2" 'getpath($path | split("/") | map(tonumber? // .))' -r "$1"
+}
+
+# near A B TOLERANCE
+near() {
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !(d <= t && -d <= t) }' ||
+        { echo "$1 is not within $3 of $2"; return 1; }
+}
+
+# A sine of period 12 with a trend; a thousand rows.
+make_sine() {
+    awk 'BEGIN { print "v"; for (t = 0; t < 1000; t++) print sin(t * 6.283185307179586 / 12) + t / 500 }'
+}
+
+@test "ETTh1 by the papers' protocol" {
+    need_data data/series/ETTh1.csv
+    lin-train -q -L 336 -H 96 --ridge 0 --split ett-hour "$DATA/data/series/ETTh1.csv" -o "$T/m.plumb"
+    lin-eval --json "$T/m.plumb" "$DATA/data/series/ETTh1.csv" >"$T/r.json"
+    near "$(json "$T/r.json" mse)" .3702 .0001
+    near "$(json "$T/r.json" mae)" .3915 .0001
+    [ "$(json "$T/r.json" windows)" = 2785 ]
+    near "$(json "$T/r.json" baselines/repeat/mse)" 1.2944 .0001
+    near "$(json "$T/r.json" baselines/seasonal-naive/mse)" .5122 .0001
+}
+
+@test "adaptive intervals keep their coverage in every column of ETTh1" {
+    need_data data/series/ETTh1.csv
+    lin-train -q -L 336 -H 96 --split ett-hour "$DATA/data/series/ETTh1.csv" -o "$T/m.plumb"
+    lin-eval --json --per-column --interval-method adaptive "$T/m.plumb" \
+        "$DATA/data/series/ETTh1.csv" >"$T/r.json"
+    for c in 0 1 2 3 4 5 6; do
+        near "$(json "$T/r.json" columns/$c/intervals/0/coverage)" .80 .03
+        near "$(json "$T/r.json" columns/$c/intervals/1/coverage)" .95 .03
+    done
+}
+
+@test "what it reports agrees with the report of lin-train" {
+    lin-train -H 24 --split 0.7,0.1,0.2 "$TOP/data/seattle.csv" -o "$T/m.plumb" 2>"$T/train"
+    lin-eval --json "$T/m.plumb" "$TOP/data/seattle.csv" >"$T/r.json" 2>/dev/null
+    near "$(json "$T/r.json" mse)" "$(awk '$2 == "nlinear" && NF == 6 { print $5 }' "$T/train")" 6e-5
+    near "$(json "$T/r.json" mae)" "$(awk '$2 == "nlinear" && NF == 6 { print $6 }' "$T/train")" 6e-5
+}
+
+@test "a series that a linear map continues exactly has no error" {
+    make_sine >"$T/s.csv"
+    lin-train -q -L 48 -H 12 --ridge 0 --split 0.7,0.1,0.2 "$T/s.csv" -o "$T/m.plumb"
+    lin-eval --json "$T/m.plumb" "$T/s.csv" >"$T/r.json"
+    near "$(json "$T/r.json" raw_mae)" 0 1e-4
+    near "$(json "$T/r.json" mase)" 0 1e-2
+}
+
+@test "folds: as many windows as asked for, the last one at the end" {
+    make_sine >"$T/s.csv"
+    lin-train -q -L 48 -H 12 --split 0.5,0.2,0.3 "$T/s.csv" -o "$T/m.plumb"
+    lin-eval --json --folds 10 --step 5 "$T/m.plumb" "$T/s.csv" >"$T/r.json"
+    [ "$(json "$T/r.json" windows)" = 10 ]
+    lin-eval --json --folds 100 --step 12 "$T/m.plumb" "$T/s.csv" >"$T/r.json" 2>/dev/null
+    [ "$(json "$T/r.json" windows)" = 79 ]
+}
+
+@test "a fold without refitting is what lin-forecast says" {
+    lin-train -q -L 60 -H 24 --split 0.7,0.1,0.2 "$TOP/data/elnino_monthly.csv" -o "$T/m.plumb"
+    lin-eval --json --folds 1 "$T/m.plumb" "$TOP/data/elnino_monthly.csv" >"$T/r.json"
+    head -n -24 "$TOP/data/elnino_monthly.csv" >"$T/past.csv"
+    lin-forecast --csv "$T/m.plumb" "$T/past.csv" | tail -n 24 >"$T/f.csv"
+    tail -n 24 "$TOP/data/elnino_monthly.csv" | paste -d, - "$T/f.csv" |
+        awk -F, '{ d = $2 - $4; s += d < 0 ? -d : d } END { printf "%.10f\n", s / NR }' >"$T/mae"
+    near "$(json "$T/r.json" raw_mae)" "$(cat "$T/mae")" 1e-8
+}
+
+@test "a refitted fold is a model trained on the rows before it" {
+    # the same scaler and ridge: unscaled, fixed ridge
+    lin-train -q -L 60 -H 24 --ridge 0.01 --scale none "$TOP/data/elnino_monthly.csv" -o "$T/all.plumb"
+    lin-eval -q --json --folds 1 --refit "$T/all.plumb" "$TOP/data/elnino_monthly.csv" >"$T/refit.json"
+    head -n -24 "$TOP/data/elnino_monthly.csv" >"$T/past.csv"
+    lin-train -q -L 60 -H 24 --ridge 0.01 --scale none "$T/past.csv" -o "$T/past.plumb"
+    lin-eval -q --json --folds 1 "$T/past.plumb" "$TOP/data/elnino_monthly.csv" >"$T/past.json"
+    near "$(json "$T/refit.json" raw_mae)" "$(json "$T/past.json" raw_mae)" 1e-8
+}
+
+@test "the same figures for any number of threads" {
+    lin-train -q -H 24 --split 0.7,0.1,0.2 "$TOP/data/seattle.csv" -o "$T/m.plumb"
+    lin-eval -q -j 1 --interval-method adaptive "$T/m.plumb" "$TOP/data/seattle.csv" >"$T/1"
+    lin-eval -q -j 2 --interval-method adaptive "$T/m.plumb" "$TOP/data/seattle.csv" >"$T/2"
+    cmp "$T/1" "$T/2"
+}
+
+@test "windows stay between gaps" {
+    lin-train -q -L 24 -H 6 --missing gap --split 0.7,0.1,0.2 --target pm2.5 "$TOP/data/beijing.csv" -o "$T/m.plumb"
+    lin-eval -q --json "$T/m.plumb" "$TOP/data/beijing.csv" >"$T/gap.json"
+    lin-eval -q --json --missing linear "$T/m.plumb" "$TOP/data/beijing.csv" >"$T/linear.json"
+    [ "$(json "$T/gap.json" windows)" -lt "$(json "$T/linear.json" windows)" ]
+    [ "$(json "$T/linear.json" windows)" = $((3504 - 6 + 1)) ]
+}
+
+@test "long format: every series, and each by name" {
+    lin-train -q -L 28 -H 7 --id rider --split 0.7,0.1,0.2 "$TOP/data/bike_daily.csv" -o "$T/m.plumb"
+    lin-eval --json --id rider --per-column "$T/m.plumb" "$TOP/data/bike_daily.csv" >"$T/r.json"
+    [ "$(json "$T/r.json" series)" = 2 ]
+    [ "$(json "$T/r.json" columns/0/id)" = casual ]
+    [ "$(json "$T/r.json" columns/1/id)" = registered ]
+    [ "$(json "$T/r.json" windows)" = $((2 * (146 - 7 + 1))) ]
+}
+
+@test "errors grow with the horizon, and the steps add up" {
+    lin-train -q -L 60 -H 12 --split 0.7,0.1,0.2 "$TOP/data/elnino_monthly.csv" -o "$T/m.plumb"
+    lin-eval --json --per-horizon "$T/m.plumb" "$TOP/data/elnino_monthly.csv" >"$T/r.json"
+    jq -e '[.horizons[].mse] as $m | ($m | length) == 12 and $m[0] < $m[5] and $m[5] < $m[11] and
+        ((($m | add) / 12 - .mse) | fabs) < 1e-12' "$T/r.json"
+}
+
+@test "a model that has seen the rows is said to have" {
+    make_sine >"$T/s.csv"
+    lin-train -q -L 24 -H 6 "$T/s.csv" -o "$T/m.plumb"
+    lin-eval "$T/m.plumb" "$T/s.csv" 2>&1 >/dev/null | grep -q "was fitted to rows that are scored here"
+    lin-eval --folds 3 --refit "$T/m.plumb" "$T/s.csv" 2>"$T/stderr" >/dev/null
+    [ ! -s "$T/stderr" ]
+}
+
+@test "wrong operands" {
+    make_sine >"$T/s.csv"
+    lin-train -q -L 24 -H 6 "$T/s.csv" -o "$T/m.plumb"
+    fails 3 "lin-eval: $T/s.csv: expected a model, found series (make one with lin-train)" \
+        lin-eval "$T/s.csv" "$T/s.csv"
+    fails 3 "lin-eval: $T/m.plumb: expected a series, found a model" lin-eval "$T/m.plumb" "$T/m.plumb"
+    fails 2 "lin-eval: MODEL and DATA cannot both be standard input" lin-eval - -
+    fails 2 "lin-eval: --refit has an effect only with --folds" lin-eval --refit "$T/m.plumb" "$T/s.csv"
+    fails 2 "lin-eval: --interval '0': must be a percentage between 0 and 100" \
+        lin-eval --interval 0 "$T/m.plumb" "$T/s.csv"
+    head -n 20 "$T/s.csv" >"$T/short.csv"
+    fails 3 "lin-eval: no window of lookback 24 and horizon 6 to score (the longest series has 19 rows)" \
+        lin-eval "$T/m.plumb" "$T/short.csv"
+}
