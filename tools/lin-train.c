@@ -194,8 +194,6 @@ static enum pl_status check_update(struct pl_context *context, const struct comm
         if (settings[i].differs)
             return pl_fail(context, PL_USAGE, "%s: --update keeps what %s was trained with",
                            settings[i].name, command->update);
-    if (!(command->forget > 0))
-        return pl_fail(context, PL_USAGE, "--forget 0: must be more than 0");
     return PL_OK;
 }
 
@@ -237,6 +235,8 @@ static enum pl_status update(struct pl_run *run, const struct command *command, 
     struct pl_panel_options panel_options;
     if (run->common.explain)
         return pl_fail(context, PL_USAGE, "--explain has nothing to say of --update");
+    if (!(command->forget > 0))
+        return pl_fail(context, PL_USAGE, "--forget 0: must be more than 0");
     if (strcmp(command->update, "-") == 0 && strcmp(pl_run_operand(run, 0), "-") == 0)
         return pl_fail(context, PL_USAGE, "MODEL and DATA cannot both be standard input");
     if (pl_operand_open(context, &work->old, command->update, NULL) ||

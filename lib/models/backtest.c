@@ -62,8 +62,7 @@ static const struct pl_linear *contender_map(const struct job *job, int64_t trac
 {
     if (contender > 0)
         return &job->baselines[contender - 1];
-    const struct pl_linear *map = pl_forecaster_map(job->forecaster, &job->match, track);
-    return job->maps ? job->maps + (map - job->forecaster->maps) : map;
+    return pl_forecaster_map(job->forecaster, job->maps, &job->match, track);
 }
 
 static struct pl_metrics *track_metrics(const struct job *job, int contender, int64_t track)

@@ -127,6 +127,14 @@ static enum pl_status scale_stranger(struct pl_context *context,
     return PL_OK;
 }
 
+static bool any_constant(const struct pl_scaler *scaler)
+{
+    for (int64_t i = 0; i < scaler->count; i++)
+        if (scaler->constant[i])
+            return true;
+    return false;
+}
+
 enum pl_status pl_forecaster_match(struct pl_context *context,
                                    const struct pl_forecaster *forecaster,
                                    const struct pl_panel *panel, struct pl_match *match)
@@ -135,7 +143,7 @@ enum pl_status pl_forecaster_match(struct pl_context *context,
     struct pl_name_index index;
     const struct pl_names known = {forecaster->series, forecaster->series_count};
     int64_t columns = panel->column_count;
-    *match = (struct pl_match){0};
+    *match = (struct pl_match){.targets = panel->target_count, .columns = columns};
     if (check_panel(context, forecaster, panel) ||
         pl_name_index_make(context, &arena, &known, &index) ||
         pl_scaler_init(context, &match->scaler, panel->series_count * columns))
@@ -155,6 +163,11 @@ enum pl_status pl_forecaster_match(struct pl_context *context,
             pl_scaler_copy(&match->scaler, s * columns + c, &forecaster->scaler,
                            theirs * columns + c);
     }
+    if (any_constant(&match->scaler) &&
+        pl_baseline_map(context, PL_REPEAT, forecaster->lookback, forecaster->horizon,
+                        forecaster->past_count, pl_forecaster_regressors(forecaster), 0,
+                        &match->still))
+        goto failed;
     pl_arena_release(&arena);
     return PL_OK;
 failed:
@@ -168,13 +181,18 @@ void pl_match_release(struct pl_match *match)
     pl_scaler_release(&match->scaler);
     free(match->track);
     free(match->offset);
+    pl_linear_release(&match->still);
     *match = (struct pl_match){0};
 }
 
 const struct pl_linear *pl_forecaster_map(const struct pl_forecaster *forecaster,
+                                          const struct pl_linear *maps,
                                           const struct pl_match *match, int64_t track)
 {
-    return &forecaster->maps[forecaster->individual ? match->track[track] : 0];
+    int64_t channel = track / match->targets * match->columns + track % match->targets;
+    if (match->scaler.constant[channel])
+        return &match->still;
+    return (maps ? maps : forecaster->maps) + (forecaster->individual ? match->track[track] : 0);
 }
 
 /* ---- Stretches --------------------------------------------------------------------------- */

@@ -142,11 +142,13 @@ enum pl_status pl_forecaster_read(struct pl_context *context, struct pl_forecast
 
 /* How a panel's tracks and channels correspond to the model's. */
 struct pl_match {
-    struct pl_scaler scaler; /* of the panel's channels: the model's, or fitted to the panel for
-                                series that the model has not seen */
-    int64_t *track;          /* [panel tracks] the model's track; -1: not seen */
-    int64_t *offset;         /* [panel series] rows of the series before the panel's first: counts
-                                on the row numbers of seasonal terms */
+    struct pl_scaler scaler;  /* of the panel's channels: the model's, or fitted to the panel for
+                                 series that the model has not seen */
+    int64_t *track;           /* [panel tracks] the model's track; -1: not seen */
+    int64_t targets, columns; /* of the panel */
+    struct pl_linear still;   /* repeats the last value; only where a channel is constant */
+    int64_t *offset;          /* [panel series] rows of the series before the panel's first: counts
+                                 on the row numbers of seasonal terms */
 };
 
 /* PL_BAD_DATA, naming the field, when step or columns differ, or when a series is unknown to a
@@ -157,8 +159,10 @@ enum pl_status pl_forecaster_match(struct pl_context *context,
                                    struct pl_match *match) PL_MUST_CHECK;
 void pl_match_release(struct pl_match *match);
 
-/* The map that forecasts a panel's track. */
+/* The map that forecasts a panel's track: of `maps`, which stand in for the model's own (NULL:
+ * those), or the one that repeats the last value, for a channel that was constant in training. */
 const struct pl_linear *pl_forecaster_map(const struct pl_forecaster *forecaster,
+                                          const struct pl_linear *maps,
                                           const struct pl_match *match, int64_t track);
 
 /* A stretch of rows of one track in the model's units, with all its regressors: what

@@ -115,9 +115,9 @@ static enum pl_status run_piece(struct pl_context *context, struct pass *pass,
         if (!scoring->predictor->maps) {
             baseline_forecast(pass, &stretch.piece, first, count);
         } else {
-            int64_t map = forecaster->individual ? scoring->match->track[pass->track] : 0;
-            status = pl_linear_forecast(context, &scoring->predictor->maps[map], &stretch.piece,
-                                        first, count, pass->out);
+            const struct pl_linear *map = pl_forecaster_map(forecaster, scoring->predictor->maps,
+                                                            scoring->match, pass->track);
+            status = pl_linear_forecast(context, map, &stretch.piece, first, count, pass->out);
         }
         if (!status)
             add_errors(pass, &stretch.piece, first, count);

@@ -68,6 +68,8 @@ static enum pl_status write_model_document(struct pl_context *context,
     pl_meta_add_bool(context, &meta, root, "individual", f->individual);
     pl_meta_add_text(context, &meta, root, "solver", solver_names[f->solver]);
     pl_meta_add_int(context, &meta, root, "moving_average", f->moving_average);
+    if (!f->individual)
+        pl_meta_add_real(context, &meta, root, "ridge", f->ridges[0]);
     pl_meta_add_text(context, &meta, root, "scale", scale_names[f->scale]);
     pl_meta_add_text(context, &meta, root, "missing", missing_names[f->missing]);
     pl_meta_add_text(context, &meta, root, "stats", stats_names[f->stats_kind]);

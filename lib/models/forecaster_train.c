@@ -98,10 +98,6 @@ static enum pl_status choose_sizes(struct pl_context *context, struct pl_forecas
     if (f->horizon == 0) {
         f->horizon = rows < 10 * PL_DEFAULT_HORIZON ? rows / 10 : PL_DEFAULT_HORIZON;
         f->horizon += f->horizon == 0;
-        if (f->horizon < PL_DEFAULT_HORIZON)
-            pl_warn(context,
-                    "%s: with %" PRId64 " rows the horizon is %" PRId64 "; --horizon sets another",
-                    panel->source, rows, f->horizon);
     }
     return PL_OK;
 }
@@ -210,42 +206,62 @@ static enum pl_status too_short(struct pl_context *context, const struct trainer
                    t->f->lookback + t->f->horizon);
 }
 
-/* Refuses when there is nothing to fit; warns of tracks without a window, of too few windows. */
-static enum pl_status check_windows(struct pl_context *context, const struct trainer *t,
-                                    const struct pl_range *ranges)
+/* Windows of every track inside ranges: all together, the fewest, the tracks that have none. */
+struct census {
+    int64_t all, fewest, without, first_without;
+};
+
+static struct census count_windows(const struct trainer *t, const struct pl_range *ranges)
 {
-    const struct pl_panel *panel = t->panel;
-    int64_t all = 0, fewest = INT64_MAX, without = 0, first = 0;
-    for (int64_t i = 0; i < panel->track_count; i++) {
-        int64_t windows = pl_track_windows(&panel->tracks[i], ranges[panel->tracks[i].series],
-                                           pl_forecaster_window(t->f));
-        all += windows;
-        if (windows == 0 && without++ == 0)
-            first = i;
-        if (windows < fewest)
-            fewest = windows;
+    struct census census = {.fewest = INT64_MAX};
+    for (int64_t i = 0; i < t->panel->track_count; i++) {
+        const struct pl_track *track = &t->panel->tracks[i];
+        int64_t windows =
+            pl_track_windows(track, ranges[track->series], pl_forecaster_window(t->f));
+        census.all += windows;
+        if (windows == 0 && census.without++ == 0)
+            census.first_without = i;
+        census.fewest = windows < census.fewest ? windows : census.fewest;
     }
-    if (all == 0)
-        return too_short(context, t);
+    return census;
+}
+
+/* Refuses when there is nothing to fit. */
+static enum pl_status check_windows(struct pl_context *context, const struct trainer *t)
+{
     char name[PL_PLACE_SIZE];
-    pl_panel_track_name(panel, first, name);
-    if (without > 0 && t->f->individual)
+    struct census census = count_windows(t, t->train);
+    if (census.all == 0)
+        return too_short(context, t);
+    pl_panel_track_name(t->panel, census.first_without, name);
+    if (census.without > 0 && t->f->individual)
         return pl_fail(context, PL_BAD_DATA,
-                       "%s: %s has no run of %" PRId64 " rows for a map of its own", panel->source,
-                       name, pl_forecaster_window(t->f));
-    if (without > 0)
-        pl_warn(context, "%s: %s%s%s no run of %" PRId64 " rows and %s left out of the fit",
-                panel->source, name, without > 1 ? " and others" : "",
-                without > 1 ? " have" : " has", pl_forecaster_window(t->f),
-                without > 1 ? "are" : "is");
-    int64_t windows = t->f->individual ? fewest : all,
-            lags = t->f->lookback * (1 + t->f->past_count);
+                       "%s: %s has no run of %" PRId64 " rows for a map of its own",
+                       t->panel->source, name, pl_forecaster_window(t->f));
+    return PL_OK;
+}
+
+/* Warns of tracks without a window and of too few windows in the rows of the final fit. */
+static void warn_of_windows(struct pl_context *context, const struct trainer *t)
+{
+    char name[PL_PLACE_SIZE];
+    struct census census = count_windows(t, t->train);
+    int64_t windows = t->f->individual ? census.fewest : census.all;
+    int64_t lags = t->f->lookback * (1 + t->f->past_count);
+    pl_panel_track_name(t->panel, census.first_without, name);
+    if (census.without > 0)
+        pl_warn(context, "%s: %s%s no run of %" PRId64 " rows and %s left out of the fit",
+                t->panel->source, name, census.without > 1 ? " and others have" : " has",
+                pl_forecaster_window(t->f), census.without > 1 ? "are" : "is");
     if (windows < lags)
         pl_warn(context,
                 "%s: %" PRId64 " window%s for %" PRId64
                 " lags: the fit is under-determined and leans on ridge",
-                panel->source, windows, windows == 1 ? "" : "s", lags);
-    return PL_OK;
+                t->panel->source, windows, windows == 1 ? "" : "s", lags);
+    if (t->training->horizon == 0 && t->f->horizon < PL_DEFAULT_HORIZON)
+        pl_warn(context,
+                "%s: the horizon is %" PRId64 ", a tenth of the rows; --horizon sets another",
+                t->panel->source, t->f->horizon);
 }
 
 /* ---- Closed form ------------------------------------------------------------------------- */
@@ -492,8 +508,7 @@ static enum pl_status refit(struct pl_context *context, struct trainer *t)
     }
     pl_scaler_release(&old);
     pl_match_release(&t->match);
-    if (status || pl_forecaster_match(context, f, t->panel, &t->match) ||
-        check_windows(context, t, t->train))
+    if (status || pl_forecaster_match(context, f, t->panel, &t->match))
         return context->status;
     if (f->type->family == PL_FAMILY_BASELINE)
         return PL_OK;
@@ -533,9 +548,7 @@ static enum pl_status train(struct pl_context *context, struct trainer *t)
         return context->status;
     bool final = f->split_given || f->solver == PL_SOLVER_ADAM;
     int64_t validation_windows = pl_forecaster_windows(f, t->panel, t->validation);
-    if (pl_forecaster_windows(f, t->panel, t->train) == 0)
-        return too_short(context, t);
-    if ((final && check_windows(context, t, t->train)) || fit_first(context, t))
+    if (check_windows(context, t) || fit_first(context, t))
         return context->status;
     t->validation_mse = INFINITY;
     for (int i = 0; i < t->candidate_count && validation_windows > 0; i++)
@@ -544,6 +557,7 @@ static enum pl_status train(struct pl_context *context, struct trainer *t)
     choose_candidate(t, validation_windows);
     if (score_all(context, t) || (!final && refit(context, t)))
         return context->status;
+    warn_of_windows(context, t);
     pl_scaler_warn(context, &f->scaler, t->panel);
     return remember(context, t);
 }
