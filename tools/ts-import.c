@@ -4,10 +4,16 @@
 
 struct command {
     struct pl_import import;
+    const char *images, *labels; /* a pair of IDX files, instead of operands */
 };
 
 static const struct pl_option options[] = {
     PL_IMPORT_OPTIONS(struct command, import),
+    PL_TEXT(struct command, images, "images", 0, NULL, "FILE",
+            "IDX: a file of pictures, instead of operands; the result is of kind images",
+            "train-images-idx3-ubyte.gz"),
+    PL_TEXT(struct command, labels, "labels", 0, NULL, "FILE",
+            "IDX: the file of labels that belongs to --images", "train-labels-idx1-ubyte.gz"),
     PL_OPTIONS_END,
 };
 
@@ -67,12 +73,34 @@ static enum pl_status import_file(struct pl_run *run, const struct command *comm
     return status;
 }
 
+static enum pl_status import_images(struct pl_run *run, const struct command *command,
+                                    struct segment *segment, struct pl_writer *writer)
+{
+    struct pl_source images, labels;
+    struct pl_context *context = &run->context;
+    enum pl_status status = prepare_segment(run, segment, writer, true);
+    if (!status) {
+        status =
+            pl_import_images(context, command->images, command->labels, writer, &images, &labels);
+    }
+    if (!status) {
+        status = pl_history_input(context, &segment->history, command->images, images.sum, NULL);
+    }
+    if (!status && command->labels) {
+        status = pl_history_input(context, &segment->history, command->labels, labels.sum, NULL);
+    }
+    return status;
+}
+
 static enum pl_status import_all(struct pl_run *run, const struct command *command,
                                  struct pl_writer *writer)
 {
     struct segment segment = {0};
     enum pl_status status = PL_OK;
-    int count = run->operand_count > 0 ? run->operand_count : 1;
+    int count = command->images ? 0 : run->operand_count > 0 ? run->operand_count : 1;
+    if (command->images) {
+        status = import_images(run, command, &segment, writer);
+    }
     for (int i = 0; i < count && !status; i++) {
         status = import_file(run, command, pl_run_operand(run, i), &segment, writer);
     }
@@ -87,6 +115,14 @@ static enum pl_status import_all(struct pl_run *run, const struct command *comma
 
 static enum pl_status run(struct pl_run *run, void *fields)
 {
+    const struct command *command = fields;
+    if (command->labels && !command->images) {
+        return pl_fail(&run->context, PL_USAGE, "--labels needs --images");
+    }
+    if (command->images && (run->operand_count > 0 || (command->import.format != PL_FORMAT_AUTO &&
+                                                       command->import.format != PL_FORMAT_IDX))) {
+        return pl_fail(&run->context, PL_USAGE, "--images goes with no operands and only -f idx");
+    }
     enum pl_status status = pl_run_binary_output(run);
     if (status) {
         return status;
@@ -95,7 +131,7 @@ static enum pl_status run(struct pl_run *run, void *fields)
     if (!writer) {
         return run->context.status;
     }
-    status = import_all(run, fields, writer);
+    status = import_all(run, command, writer);
     if (!status) {
         return pl_writer_commit(&run->context, writer);
     }

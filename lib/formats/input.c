@@ -138,6 +138,33 @@ enum pl_status pl_import_file(struct pl_context *context, const char *path,
     return status;
 }
 
+enum pl_status pl_import_images(struct pl_context *context, const char *images, const char *labels,
+                                struct pl_writer *writer, struct pl_source *image_source,
+                                struct pl_source *label_source)
+{
+    struct pl_bytes pictures, classes = {.file = {.fd = -1}};
+    enum pl_status status = pl_bytes_open(context, &pictures, images);
+    if (status) {
+        return status;
+    }
+    if (labels) {
+        status = pl_bytes_open(context, &classes, labels);
+    }
+    if (!status) {
+        status = pl_idx_pair(context, &pictures, labels ? &classes : NULL, writer);
+    }
+    image_source->format = label_source->format = PL_FORMAT_IDX;
+    if (!status) {
+        status = pl_bytes_sum(context, &pictures, &image_source->sum);
+    }
+    if (!status && labels) {
+        status = pl_bytes_sum(context, &classes, &label_source->sum);
+    }
+    pl_bytes_close(&classes);
+    pl_bytes_close(&pictures);
+    return status;
+}
+
 /* ---- Readers ----------------------------------------------------------------------------- */
 
 /* Where an imported stream goes: memory for what is small, else an unlinked file. */

@@ -123,6 +123,12 @@ enum pl_status pl_import_file(struct pl_context *context, const char *path,
                               const struct pl_import *import, struct pl_writer *writer,
                               struct pl_source *source) PL_MUST_CHECK;
 
+/* A segment of kind `images` but for history and end: `images` u8 [count, height, width, 1] and,
+ * when there is a file of them, `labels`, from a pair of IDX files. */
+enum pl_status pl_import_images(struct pl_context *context, const char *images, const char *labels,
+                                struct pl_writer *writer, struct pl_source *image_source,
+                                struct pl_source *label_source) PL_MUST_CHECK;
+
 /* What the first bytes look like; PL_FORMAT_AUTO when nothing fits.  Text that parses as a table
  * is CSV.  Pickle, zip of pickles and the like are recognised to be refused by name. */
 enum pl_format pl_format_sniff(const void *bytes, size_t size, const char **refusal);
