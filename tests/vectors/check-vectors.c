@@ -29,7 +29,7 @@ static const char *const todo[] = {
 #include "todo.h"
 };
 
-enum outcome { PASSED, FAILED, TODO };
+enum outcome { PASSED, FAILED, NOT_BUILT };
 
 static char *join(const char *folder, const char *name)
 {
@@ -108,7 +108,7 @@ static enum outcome check_folder(const char *folder, const char *name)
     for (size_t i = 0; i < sizeof todo / sizeof todo[0]; i++)
         if (todo[i] && strcmp(todo[i], name) == 0) {
             printf("todo %s\n", name);
-            return TODO;
+            return NOT_BUILT;
         }
     for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
         struct vectors vectors = {0};
@@ -160,8 +160,8 @@ int main(int argc, char **argv)
         free(entries[i]);
     }
     free(entries);
-    printf("%zu passed, %zu failed, %zu todo\n", counts[PASSED], counts[FAILED], counts[TODO]);
-    if (counts[PASSED] + counts[FAILED] + counts[TODO] == 0) {
+    printf("%zu passed, %zu failed, %zu todo\n", counts[PASSED], counts[FAILED], counts[NOT_BUILT]);
+    if (counts[PASSED] + counts[FAILED] + counts[NOT_BUILT] == 0) {
         fprintf(stderr, "check-vectors: '%s' has no folders: one is expected for each method\n",
                 argv[1]);
         return PL_BAD_DATA;
