@@ -28,7 +28,7 @@ each() {
         [ -n "$summary" ] || { echo "$1: no summary"; return 1; }
         grep -qxF ".Nd $summary" "$TOP/man/man1/$1.1" ||
             { echo "$1.1: .Nd is not '$summary'"; return 1; }
-        if awk 'length > 100' "$T/help" | grep .; then return 1; fi
+        if sed '/^examples:/,$d' "$T/help" | awk 'length > 100' | grep .; then return 1; fi
     }
     each help
 }

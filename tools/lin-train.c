@@ -309,7 +309,7 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"lin-train -m nlinear -L 168 -H 24 data/beijing.csv > m.plumb", "Train on all rows"},
+    {"lin-train -m nlinear -L 168 -H 24 --missing linear data/beijing.csv > m.plumb", "Train on all rows"},
     {NULL, NULL}};
 
 static const char *const alone[] = {"list-models", NULL};
