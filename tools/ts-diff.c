@@ -17,7 +17,7 @@ static const struct pl_option options[] = {
             "relative tolerance: a and b pass when |a - b| is at most ATOL + RTOL |b|", "1e-6"),
     PL_REAL(struct command, atol, "atol", 0, "0", 0, 1e308, "X", "absolute tolerance", "1e-9"),
     PL_LIST(struct command, ignore, "ignore", 0, "GLOB",
-            "leave out tensors whose name matches GLOB; may be repeated", "'optim.*'"),
+            "leave out tensors whose name matches GLOB", "'optim.*'"),
     PL_FLAG(struct command, json, "json", 0, NULL, "print one JSON object a segment, one a line"),
     PL_OPTIONS_END,
 };

@@ -14,7 +14,7 @@ struct command {
 static const struct pl_option options[] = {
     PL_LIST(struct command, names, "name", 'n', "GLOB",
             "show only the tensors, or channels of a series, whose name matches GLOB; a leading ! "
-            "leaves them out; may be repeated",
+            "leaves them out",
             "'encoder.*'"),
     PL_FLAG(struct command, stats, "stats", 0, NULL,
             "read all elements and show smallest, largest, mean, standard deviation, and how many "

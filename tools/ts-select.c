@@ -11,34 +11,37 @@
 struct command {
     struct pl_list names, drop, rename, slice, cast;
     const char *rows, *order;
-    int64_t head, tail; /* -1: not given */
-    int codec;          /* enum pl_codec; -1: as stored */
+    int64_t head, tail;
+    bool has_head, has_tail; /* they were given */
+    int codec;               /* enum pl_codec; -1: as stored */
 };
 
 static const struct pl_option options[] = {
     PL_LIST(struct command, names, "name", 'n', "GLOB",
             "keep only the tensors, or columns of a series, whose name matches GLOB; a leading ! "
-            "drops them instead; may be repeated",
+            "drops them instead",
             "'encoder.*'"),
     PL_LIST(struct command, drop, "drop", 0, "GLOB",
-            "drop tensors or columns whose name matches GLOB, as -n '!GLOB' does; may be repeated",
-            "'optim.*'"),
+            "drop tensors or columns whose name matches GLOB, as -n '!GLOB' does", "'optim.*'"),
     PL_LIST(struct command, rename, "rename", 0, "PATTERN=NAME",
             "rename what matches PATTERN; each * in NAME stands for what the * in PATTERN matched; "
-            "may be repeated, the first that matches counts",
+            "the first rule that matches counts",
             "'encoder.*=enc.*'"),
     PL_LIST(struct command, slice, "slice", 0, "GLOB[RANGES]",
             "cut tensors along their axes: one range an axis, such as 0:10, :, -5:, ::2, or one "
-            "index, which takes the axis away; may be repeated",
+            "index, which takes the axis away",
             "'w[0:10,:,3]'"),
     PL_TEXT(struct command, rows, "rows", 0, NULL, "A:B",
             "cut the first axis of every tensor; of a series, its rows", "-96:"),
-    PL_INT(struct command, head, "head", 0, "-1", -1, 9e18, "N", "keep the first N rows", "10"),
-    PL_INT(struct command, tail, "tail", 0, "-1", -1, 9e18, "N", "keep the last N rows", "96"),
-    PL_LIST(struct command, cast, "cast", 0, "DTYPE[:GLOB]",
-            "convert tensors to DTYPE: those whose name matches GLOB, else all of floats; may be "
-            "repeated, the first that fits counts",
-            "f16:'*.weight'"),
+    PL_INT_GIVEN(struct command, head, has_head, "head", 0, 0, 9e18, "N", "keep the first N rows",
+                 "10"),
+    PL_INT_GIVEN(struct command, tail, has_tail, "tail", 0, 0, 9e18, "N", "keep the last N rows",
+                 "96"),
+    PL_LIST(
+        struct command, cast, "cast", 0, "DTYPE[:GLOB]",
+        "convert tensors to DTYPE: those whose name matches GLOB, else all of floats; the first "
+        "rule that fits counts",
+        "f16:'*.weight'"),
     PL_CHOICE(struct command, codec, "codec", 0, NULL, "raw|zlib|shuffle-zlib", "CODEC",
               "store tensors so; without it they stay as they are"),
     PL_TEXT(struct command, order, "order", 0, NULL, "ORDER",
@@ -68,11 +71,11 @@ static enum pl_status prepare(struct pl_context *context, const struct command *
         status = pl_select_cast(context, select, command->cast.items[i]);
     if (status == PL_OK && command->rows)
         status = pl_select_rows(context, select, command->rows);
-    if (status == PL_OK && command->head >= 0) {
+    if (status == PL_OK && command->has_head) {
         snprintf(rows, sizeof rows, "0:%lld", (long long)command->head);
         status = pl_select_rows(context, select, rows);
     }
-    if (status == PL_OK && command->tail >= 0) {
+    if (status == PL_OK && command->has_tail) {
         snprintf(rows, sizeof rows, command->tail ? "-%lld:" : "0:%lld", (long long)command->tail);
         status = pl_select_rows(context, select, rows);
     }

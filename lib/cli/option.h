@@ -59,6 +59,12 @@ struct pl_option {
         PL_OPTION_INT, name, letter, PL_FIELD(s, f, int64_t), SIZE_MAX, initial, low, high, NULL, \
             value, help, example                                                                  \
     }
+/* Without default; `given` (a bool) tells whether it was set. */
+#define PL_INT_GIVEN(s, f, given, name, letter, low, high, value, help, example)                   \
+    {                                                                                              \
+        PL_OPTION_INT, name, letter, PL_FIELD(s, f, int64_t), PL_FIELD(s, given, bool), NULL, low, \
+            high, NULL, value, help, example                                                       \
+    }
 #define PL_REAL(s, f, name, letter, initial, low, high, value, help, example)                     \
     {                                                                                             \
         PL_OPTION_REAL, name, letter, PL_FIELD(s, f, double), SIZE_MAX, initial, low, high, NULL, \
