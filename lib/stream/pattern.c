@@ -185,10 +185,12 @@ void pl_rename_release(struct pl_rename *rename)
     *rename = (struct pl_rename){0};
 }
 
-/* Does the part match name[begin..end)? */
+/* Does the part match name[begin..end), which must not end inside a character? */
 static bool part_matches(const char *part, const char *name, size_t begin, size_t end)
 {
     char text[PL_NAME_MAX + 1];
+    if (((unsigned char)name[end] & 0xc0) == 0x80)
+        return false;
     memcpy(text, name + begin, end - begin);
     text[end - begin] = '\0';
     return pl_glob_match(part, text);
