@@ -10,13 +10,17 @@
  * have fewer (many short series), or there are too many tracks and steps, one grid of errors
  * divided by their sigma serves all: the shape is pooled, the size stays each track's own.  (So
  * it is for a single track, where it makes no difference.)  A grid_count on entry that is not 0
- * asks for the form it stands for. */
+ * asks for the form it stands for.
+ *
+ * Forecasts are made in single precision where values are standardised: errors are wanted to a few
+ * digits, and this is most of the work of a fit. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"
 #include "models/forecaster_parts.h"
+#include "models/linear_single.h"
 
 #define SAMPLE_MOST  1000               /* windows kept for a track's own grid */
 #define SAMPLE_LEAST 100                /* fewer windows do not make a grid of their own */
@@ -31,26 +35,31 @@ struct scoring {
     const struct pl_match *match;
     const struct pl_range *ranges;
     const struct pl_predictor *predictor;
-    bool keep, shared;           /* make sigma and grids; one grid for all tracks */
-    int64_t sample_most;         /* windows kept of a track */
-    float *pool;                 /* shared: [horizon, tracks, sample_most] */
-    int64_t *pooled;             /* shared: [tracks] windows in it */
-    double *squares, *absolutes; /* [tracks] sums over windows and steps */
-    int64_t *windows;            /* [tracks] */
+    struct pl_linear_single single; /* the shared map, where it will do */
+    bool keep, shared;              /* make sigma and grids; one grid for all tracks */
+    int64_t sample_most;            /* windows kept of a track */
+    float *pool;                    /* shared: [horizon, tracks, sample_most] */
+    int64_t *pooled;                /* shared: [tracks] windows in it */
+    double *squares, *absolutes;    /* [tracks] sums over windows and steps */
+    int64_t *windows;               /* [tracks] */
 };
 
 /* What one track's pass needs. */
 struct pass {
     struct scoring *scoring;
     int64_t track, horizon, lookback, chunk;
-    int64_t windows;   /* in all pieces */
-    int64_t seen;      /* windows done */
-    int64_t sampled;   /* windows in sample */
-    double *squares;   /* [horizon] */
-    double *absolutes; /* [horizon] */
-    double *out;       /* [chunk, horizon] forecasts */
-    float *sample;     /* [horizon, sample_most] absolute errors */
-    float *scratch;    /* [sample_most] */
+    int64_t windows;                       /* in all pieces */
+    int64_t seen;                          /* windows done */
+    int64_t sampled;                       /* windows in sample */
+    double *squares;                       /* [horizon] */
+    double *absolutes;                     /* [horizon] */
+    const struct pl_linear *map;           /* NULL: a baseline */
+    const struct pl_linear_single *single; /* the same, or NULL where it would not do */
+    double *out;                           /* [chunk, horizon] forecasts */
+    float *single_out;                     /* [chunk, horizon] */
+    int64_t sample_most;                   /* of this track */
+    float *sample;                         /* [horizon, sample_most] absolute errors */
+    float *scratch;                        /* [sample_most] */
 };
 
 static void baseline_forecast(const struct pass *pass, const struct pl_piece *piece, int64_t first,
@@ -73,10 +82,20 @@ static void baseline_forecast(const struct pass *pass, const struct pl_piece *pi
     }
 }
 
+static enum pl_status single_forecast(struct pl_context *context, const struct pass *pass,
+                                      const struct pl_piece *piece, int64_t first, int64_t count)
+{
+    if (pl_linear_single_forecast(context, pass->single, piece, first, count, pass->single_out))
+        return context->status;
+    for (int64_t i = 0; i < count * pass->horizon; i++)
+        pass->out[i] = (double)pass->single_out[i];
+    return PL_OK;
+}
+
 static void add_errors(struct pass *pass, const struct pl_piece *piece, int64_t first,
                        int64_t count)
 {
-    int64_t horizon = pass->horizon, most = pass->scoring->sample_most;
+    int64_t horizon = pass->horizon, most = pass->sample_most;
     for (int64_t w = 0; w < count; w++, pass->seen++) {
         const double *truth = piece->target + first + w + pass->lookback;
         const double *out = pass->out + w * horizon;
@@ -112,13 +131,13 @@ static enum pl_status run_piece(struct pl_context *context, struct pass *pass,
     enum pl_status status = PL_OK;
     for (int64_t first = 0; first < windows && !status; first += pass->chunk) {
         int64_t count = windows - first < pass->chunk ? windows - first : pass->chunk;
-        if (!scoring->predictor->maps) {
+        if (!pass->map)
             baseline_forecast(pass, &stretch.piece, first, count);
-        } else {
-            const struct pl_linear *map = pl_forecaster_map(forecaster, scoring->predictor->maps,
-                                                            scoring->match, pass->track);
-            status = pl_linear_forecast(context, map, &stretch.piece, first, count, pass->out);
-        }
+        else if (!pass->single)
+            status =
+                pl_linear_forecast(context, pass->map, &stretch.piece, first, count, pass->out);
+        else
+            status = single_forecast(context, pass, &stretch.piece, first, count);
         if (!status)
             add_errors(pass, &stretch.piece, first, count);
     }
@@ -131,9 +150,7 @@ static void keep_errors(struct pass *pass)
 {
     const struct scoring *scoring = pass->scoring;
     struct pl_forecaster *forecaster = scoring->forecaster;
-    int64_t horizon = pass->horizon, most = scoring->sample_most, track = pass->track;
-    if (pass->windows == 0)
-        return;
+    int64_t horizon = pass->horizon, most = pass->sample_most, track = pass->track;
     forecaster->unseen[track] = (double)pass->windows;
     for (int64_t h = 0; h < horizon; h++) {
         double sigma = sqrt(pass->squares[h] / (double)pass->windows);
@@ -144,7 +161,8 @@ static void keep_errors(struct pass *pass)
                        forecaster->grids + (track * horizon + h) * PL_GRID);
             continue;
         }
-        float *pool = scoring->pool + (h * scoring->panel->track_count + track) * most;
+        float *pool =
+            scoring->pool + (h * scoring->panel->track_count + track) * scoring->sample_most;
         for (int64_t i = 0; i < pass->sampled; i++)
             pool[i] = sigma > 0 ? (float)((double)sample[i] / sigma) : 0;
     }
@@ -152,46 +170,85 @@ static void keep_errors(struct pass *pass)
         scoring->pooled[track] = pass->sampled;
 }
 
+static enum pl_status prepare_pass(struct pl_context *context, struct pass *pass)
+{
+    const struct scoring *scoring = pass->scoring;
+    int64_t chunk = CHUNK_CELLS / pass->horizon / CHUNK_ROUND * CHUNK_ROUND;
+    size_t horizon = (size_t)pass->horizon;
+    pass->chunk = chunk < CHUNK_ROUND ? CHUNK_ROUND : chunk;
+    if (pass->windows < pass->chunk)
+        pass->chunk = pass->windows;
+    size_t cells = (size_t)pass->chunk * horizon;
+    pass->squares = pl_new(context, horizon, sizeof(double));
+    pass->absolutes = pl_new(context, horizon, sizeof(double));
+    pass->out = pl_new(context, cells, sizeof(double));
+    pass->single_out = pl_new(context, pass->single ? cells : 0, sizeof(float));
+    if (!pass->squares || !pass->absolutes || !pass->out || !pass->single_out)
+        return context->status;
+    if (!scoring->keep)
+        return PL_OK;
+    int64_t most = scoring->sample_most;
+    pass->sample_most = pass->windows < most ? pass->windows : most;
+    pass->sample = pl_new(context, horizon * (size_t)pass->sample_most, sizeof(float));
+    pass->scratch = pl_new(context, (size_t)pass->sample_most, sizeof(float));
+    return pass->sample && pass->scratch ? PL_OK : context->status;
+}
+
+static void release_pass(struct pass *pass)
+{
+    free(pass->squares);
+    free(pass->absolutes);
+    free(pass->out);
+    free(pass->single_out);
+    free(pass->sample);
+    free(pass->scratch);
+}
+
+/* Single precision will do for a map of lags alone on standardised values. */
+static bool single_will_do(const struct scoring *scoring)
+{
+    const struct pl_predictor *predictor = scoring->predictor;
+    return predictor->maps && scoring->forecaster->scale == PL_SCALE_ZSCORE &&
+           pl_forecaster_regressors(scoring->forecaster) == 0;
+}
+
 static enum pl_status score_track(struct pl_context *context, void *job, int64_t t)
 {
     struct scoring *scoring = job;
+    const struct pl_forecaster *forecaster = scoring->forecaster;
     const struct pl_track *track = &scoring->panel->tracks[t];
     struct pl_range range = scoring->ranges[track->series];
-    int64_t horizon = scoring->forecaster->horizon, lookback = scoring->forecaster->lookback;
-    int64_t chunk = CHUNK_CELLS / horizon / CHUNK_ROUND * CHUNK_ROUND;
-    struct pass pass = {.scoring = scoring, .track = t, .horizon = horizon, .lookback = lookback};
-    size_t most = scoring->keep ? (size_t)scoring->sample_most : 0;
+    struct pl_linear_single own = {0};
+    struct pass pass = {.scoring = scoring,
+                        .track = t,
+                        .horizon = forecaster->horizon,
+                        .lookback = forecaster->lookback};
     enum pl_status status = PL_OK;
-    pass.windows = pl_track_windows(track, range, lookback + horizon);
-    pass.chunk = chunk < CHUNK_ROUND ? CHUNK_ROUND : chunk;
-    if (pass.windows < pass.chunk)
-        pass.chunk = pass.windows;
-    pass.squares = pl_new(context, (size_t)horizon, sizeof(double));
-    pass.absolutes = pl_new(context, (size_t)horizon, sizeof(double));
-    pass.out = pl_new(context, (size_t)(pass.chunk * horizon), sizeof(double));
-    if (scoring->keep) {
-        pass.sample = pl_new(context, (size_t)horizon * most, sizeof(float));
-        pass.scratch = pl_new(context, most, sizeof(float));
+    pass.windows = pl_track_windows(track, range, pl_forecaster_window(forecaster));
+    if (pass.windows == 0)
+        return PL_OK;
+    if (scoring->predictor->maps)
+        pass.map = pl_forecaster_map(forecaster, scoring->predictor->maps, scoring->match, t);
+    if (single_will_do(scoring) && pass.map != &scoring->match->still) {
+        pass.single = forecaster->individual ? &own : &scoring->single;
+        if (forecaster->individual)
+            status = pl_linear_single_make(context, pass.map, &own);
     }
-    if (!pass.squares || !pass.absolutes || !pass.out ||
-        (scoring->keep && (!pass.sample || !pass.scratch)))
-        status = context->status;
+    if (!status)
+        status = prepare_pass(context, &pass);
     for (int64_t p = 0; p < track->piece_count && !status; p++)
         status = run_piece(context, &pass, pl_range_meet(track->pieces[p], range));
     if (!status) {
         scoring->windows[t] = pass.windows;
-        for (int64_t h = 0; h < horizon; h++) {
+        for (int64_t h = 0; h < pass.horizon; h++) {
             scoring->squares[t] += pass.squares[h];
             scoring->absolutes[t] += pass.absolutes[h];
         }
         if (scoring->keep)
             keep_errors(&pass);
     }
-    free(pass.squares);
-    free(pass.absolutes);
-    free(pass.out);
-    free(pass.sample);
-    free(pass.scratch);
+    release_pass(&pass);
+    pl_linear_single_release(&own);
     return status;
 }
 
@@ -270,6 +327,8 @@ enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecas
         scoring.squares && scoring.absolutes && scoring.windows ? PL_OK : context->status;
     if (!status && keep)
         status = prepare_keeping(context, &scoring);
+    if (!status && single_will_do(&scoring) && !forecaster->individual)
+        status = pl_linear_single_make(context, predictor->maps, &scoring.single);
     if (!status)
         status = pl_parallel(context, panel->track_count, score_track, &scoring);
     if (!status && scoring.shared)
@@ -288,6 +347,7 @@ enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecas
     free(scoring.windows);
     free(scoring.pool);
     free(scoring.pooled);
+    pl_linear_single_release(&scoring.single);
     return status;
 }
 
