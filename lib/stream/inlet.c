@@ -13,6 +13,8 @@
 enum {
     ALIGNMENT = 64,
     BLOCK_SIZE = PL_PIECE + ALIGNMENT, /* room for a piece at any remainder of the position */
+    AHEAD_LEAST = 4 << 10,             /* read of a file after a jump; then twice as many, up to */
+    AHEAD_MOST = 256 << 10,            /* what stays in a second-level cache */
     GIVE_BACK = 8 << 20                /* resident bytes of a mapped file behind the position */
 };
 
@@ -23,8 +25,7 @@ static enum pl_status start(struct pl_context *context, struct pl_inlet *inlet)
     inlet->map = file->map;
     inlet->start = inlet->position = inlet->resident = file->start;
     inlet->size = file->regular ? file->size : UINT64_MAX;
-    if (inlet->map)
-        return PL_OK;
+    inlet->ahead = file->regular ? AHEAD_LEAST : PL_PIECE;
     if (!file->regular)
         fcntl(file->fd, F_SETPIPE_SZ, PL_PIECE); /* only speed: anything but a pipe refuses */
     inlet->block = aligned_alloc(ALIGNMENT, BLOCK_SIZE);
@@ -108,7 +109,7 @@ static enum pl_status fill(struct pl_context *context, struct pl_inlet *inlet, s
 enum pl_status pl_inlet_peek(struct pl_context *context, struct pl_inlet *inlet, size_t least,
                              const uint8_t **bytes, size_t *count)
 {
-    if (inlet->map || inlet->size == 0) {
+    if (!inlet->block) {
         *bytes = inlet->map ? inlet->map + inlet->position : NULL;
         *count = (size_t)(inlet->size - inlet->position);
         return PL_OK;
@@ -137,13 +138,32 @@ static void give_back(struct pl_inlet *inlet)
     inlet->resident = inlet->position;
 }
 
+/* To a place in a regular file that the block does not hold. */
+static void jump(struct pl_inlet *inlet, uint64_t position)
+{
+    inlet->position = position;
+    inlet->from = inlet->to = (size_t)((position - inlet->start) % ALIGNMENT);
+    if (inlet->block) {
+        lseek(inlet->file.fd, (off_t)position, SEEK_SET);
+        inlet->ahead = AHEAD_LEAST;
+    }
+}
+
 void pl_inlet_take(struct pl_inlet *inlet, uint64_t size)
 {
     if (inlet->position - inlet->resident >= GIVE_BACK)
         give_back(inlet);
+    if (size > inlet->to - inlet->from) {
+        jump(inlet, inlet->position + size);
+        return;
+    }
     inlet->position += size;
-    if (!inlet->map)
-        inlet->from += (size_t)size;
+    inlet->from += (size_t)size;
+}
+
+const uint8_t *pl_inlet_in_place(const struct pl_inlet *inlet)
+{
+    return inlet->map ? inlet->map + inlet->position : NULL;
 }
 
 bool pl_inlet_seek(struct pl_inlet *inlet, uint64_t offset)
@@ -151,7 +171,8 @@ bool pl_inlet_seek(struct pl_inlet *inlet, uint64_t offset)
     if (!inlet->map || offset < inlet->start || offset > inlet->size)
         return false;
     give_back(inlet);
-    inlet->position = inlet->resident = offset;
+    jump(inlet, offset);
+    inlet->resident = offset;
     return true;
 }
 

@@ -151,17 +151,15 @@ static enum pl_status read_all(struct pl_context *context, struct pl_payload *pa
     return finish(context, payload, inlet, true);
 }
 
-/* Verifies a mapped payload where it lies. */
-static enum pl_status verify_mapped(struct pl_context *context, struct pl_payload *payload,
-                                    struct pl_inlet *inlet, const uint8_t **bytes)
+/* Verifies a payload where it lies. */
+static enum pl_status verify_in_place(struct pl_context *context, struct pl_payload *payload,
+                                      struct pl_inlet *inlet, const uint8_t **bytes)
 {
-    size_t count;
-    enum pl_status status = pl_inlet_peek(context, inlet, 0, bytes, &count);
-    while (status == PL_OK && payload->state != PL_PAYLOAD_OVER) {
-        const uint8_t *piece;
-        status = take_piece(context, payload, inlet, 1, &piece, &count);
-    }
-    return status;
+    *bytes = pl_inlet_in_place(inlet);
+    payload->crc = pl_crc32(payload->crc, *bytes, (size_t)payload->left);
+    pl_inlet_take(inlet, payload->left);
+    payload->left = 0;
+    return finish(context, payload, inlet, true);
 }
 
 static enum pl_status fail_taken(struct pl_context *context)
@@ -179,7 +177,7 @@ enum pl_status pl_payload_load(struct pl_context *context, struct pl_payload *pa
     const uint8_t *bytes;
     enum pl_status status;
     if (inlet->map) {
-        status = verify_mapped(context, payload, inlet, &bytes);
+        status = verify_in_place(context, payload, inlet, &bytes);
     } else {
         status = read_all(context, payload, inlet, &payload->storage, &payload->capacity);
         bytes = payload->storage;
