@@ -321,3 +321,13 @@ optim.step u8 [1]" list <(ts-select --order 'head,*.1.*' model.plumb)
     cat bad.plumb | { run -3 ts-select -n head -o y.plumb; }
     [ ! -e y.plumb ]
 }
+
+@test "a forecast is cut like a series; its past stays whole, or goes with its columns" {
+    lin-forecast -q -n 6 --interval 80 data/elnino_monthly.csv -o f.plumb
+    [ "$(ts-select --head 2 f.plumb | ts-export -f csv | cut -d, -f2- | head -n 1)" = sst,sst.lo-80,sst.hi-80 ]
+    [ "$(ts-select --head 2 f.plumb | ts-export -f csv | wc -l)" = 3 ]
+    ts-select --head 2 f.plumb | ts-select -n history.values -o past.plumb
+    ts-select -n history.values f.plumb | ts-diff -q - past.plumb
+    [ "$(ts-select -n sst f.plumb | ts-export -f csv | head -n 1)" = date,sst ]
+    ! ts-select -n sst f.plumb | ts-info | grep history.values
+}

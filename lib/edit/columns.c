@@ -10,9 +10,15 @@ static bool ends_in_levels(const char *name)
     return size > 7 && strcmp(name + size - 7, ".levels") == 0;
 }
 
+/* The past that a forecast brings along, with rows of its own. */
+static bool is_history(const char *name)
+{
+    return strncmp(name, "history.", 8) == 0;
+}
+
 bool pl_columns_has_rows(const char *name)
 {
-    return strcmp(name, "series.names") != 0 && !ends_in_levels(name);
+    return strcmp(name, "series.names") != 0 && !ends_in_levels(name) && !is_history(name);
 }
 
 /* The tensors that make a series; their names are the schema's. */
@@ -108,8 +114,8 @@ bool pl_columns_keep(const struct pl_columns *columns, struct pl_patterns *patte
                      const char *name)
 {
     bool keep = pl_patterns_keep(patterns, name); /* marks the pattern as used */
-    if (!columns->bare)
-        keep = !pl_patterns_drop(patterns, name);
+    if (!columns->bare) /* the columns of a history would not be those of the rest any more */
+        keep = !pl_patterns_drop(patterns, name) && !is_history(name);
     if (!ends_in_levels(name))
         return keep;
     char column[PL_NAME_MAX + 1] = "";

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "edit/select_job.h"
+#include "stream/bundle.h"
 
 static enum pl_status write_document(struct pl_select_job *job, const char *name,
                                      const struct pl_meta_node *document)
@@ -69,7 +70,7 @@ enum pl_status pl_select_document(struct pl_select_job *job, const char *name)
         status = pl_reader_meta(job->context, job->reader, &meta);
     if (status == PL_OK && is_stream) {
         status = pl_meta_text(job->context, meta.root, "kind", &kind);
-        job->scene.is_series = strcmp(kind, "series") == 0;
+        job->scene.is_series = pl_kind_is_series(kind);
         by_columns = job->scene.is_series &&
                      (job->select->patterns.count > 0 || job->select->renames.count > 0);
         job->scene.by_columns = by_columns;

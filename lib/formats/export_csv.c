@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "formats/exporters.h"
 #include "formats/sheet.h"
+#include "stream/bundle.h"
 
 static void release_tensor(struct pl_sheet_tensor *tensor)
 {
@@ -237,7 +238,7 @@ static enum pl_status take_meta(struct pl_context *context, struct pl_sheet *she
     if (!status && meta.root) {
         status = pl_meta_text(context, meta.root, "kind", &kind);
     }
-    sheet->is_series = !status && (strcmp(kind, "series") == 0 || strcmp(kind, "forecast") == 0);
+    sheet->is_series = !status && pl_kind_is_series(kind);
     pl_meta_release(&meta);
     return status;
 }

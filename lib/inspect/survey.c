@@ -210,7 +210,7 @@ static enum pl_status add_document(struct pl_context *context, struct pl_survey 
     if (status == PL_OK && strcmp(name, "stream") == 0) {
         const char *kind = "tensors";
         status = pl_meta_text(context, document->meta.root, "kind", &kind);
-        survey->is_series = strcmp(kind, "series") == 0;
+        survey->is_series = pl_kind_is_series(kind);
     }
     return status;
 }

@@ -190,6 +190,11 @@ const struct pl_meta_node *pl_bundle_document(const struct pl_bundle *bundle, co
     return NULL;
 }
 
+bool pl_kind_is_series(const char *kind)
+{
+    return strcmp(kind, "series") == 0 || strcmp(kind, "forecast") == 0;
+}
+
 const char *pl_bundle_kind(const struct pl_bundle *bundle)
 {
     const struct pl_meta_node *kind = pl_meta_find(pl_bundle_document(bundle, "stream"), "kind");

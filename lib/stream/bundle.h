@@ -39,5 +39,7 @@ const struct pl_tensor *pl_bundle_tensor(const struct pl_bundle *bundle, const c
 const struct pl_meta_node *pl_bundle_document(const struct pl_bundle *bundle, const char *name);
 /* The kind said by `meta: stream`, or "tensors". */
 const char *pl_bundle_kind(const struct pl_bundle *bundle);
+/* Whether a stream of this kind has the records of a series: a forecast is one, of the future. */
+bool pl_kind_is_series(const char *kind);
 
 #endif
