@@ -83,15 +83,23 @@ struct work {
     struct pl_training training;
 };
 
+static enum pl_status list_model(struct pl_context *context, const struct pl_model_type *type,
+                                 struct pl_buffer *text)
+{
+    if (pl_buffer_printf(context, text, "%s: %s\n   ", type->name, type->summary))
+        return context->status;
+    for (const struct pl_option *option = type->options; option->name; option++)
+        if (pl_buffer_printf(context, text, " --%s", option->name))
+            return context->status;
+    return pl_buffer_printf(context, text, type->source ? "\n    %s\n" : "\n", type->source);
+}
+
 static enum pl_status list_models(struct pl_run *run)
 {
     struct pl_buffer text = {0};
     enum pl_status status = PL_OK;
-    for (const struct pl_model_type *type = pl_models; type->name && !status; type++) {
-        status = pl_buffer_printf(&run->context, &text, "%-15s %s\n", type->name, type->summary);
-        if (!status && type->source)
-            status = pl_buffer_printf(&run->context, &text, "%-15s   %s\n", "", type->source);
-    }
+    for (const struct pl_model_type *type = pl_models; type->name && !status; type++)
+        status = list_model(&run->context, type, &text);
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
     pl_buffer_release(&text);
@@ -309,7 +317,8 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"lin-train -m nlinear -L 168 -H 24 --missing linear data/beijing.csv > m.plumb", "Train on all rows"},
+    {"lin-train -m nlinear -L 168 -H 24 --missing linear data/beijing.csv > m.plumb",
+     "Train on all rows"},
     {NULL, NULL}};
 
 static const char *const alone[] = {"list-models", NULL};

@@ -52,9 +52,10 @@ enum pl_status pl_panel_find_step(struct pl_context *context, struct pl_panel *p
     char place[PL_PLACE_SIZE];
     place_text(panel, longest, stamps, 1, place);
     if (!options->rows_are_clock)
-        return pl_fail(context, PL_BAD_DATA,
-                       "%s: the time stamps have no common step; are the rows sorted by time?",
-                       place);
+        return pl_fail(context, PL_BAD_DATA, "%s: the time stamps have no common step; %s", place,
+                       stamps[1] == stamps[0] && !panel->long_format
+                           ? "does --id name a column that tells series apart?"
+                           : "are the rows sorted by time?");
     pl_warn(context, "%s: the time stamps have no common step; rows are taken as evenly spaced",
             panel->source);
     panel->stamped = false;

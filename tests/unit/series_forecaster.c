@@ -198,6 +198,71 @@ static void written_and_read(void)
     }
 }
 
+/* Every scalar of the documents and every shape replaced by something odd: an error or a model,
+ * never a crash. */
+static void damaged_models(void)
+{
+    static const char *const odd[] = {"-1", "0", "3", "99999999", "9e99", "x", "", "nan"};
+    char path[] = "/tmp/series_forecaster.XXXXXX";
+    struct data data = {0};
+    struct pl_panel panel;
+    struct pl_forecaster f, back;
+    struct pl_bundle bundle = {0};
+    struct pl_training training = plain();
+    bool found;
+    int refused = 0;
+    train(&data, &panel, 0, ROWS, &training, &f);
+    struct pl_context *context = &data.context;
+    struct pl_writer *writer = pl_writer_open_fd(context, mkstemp(path), path);
+    CHECK(writer && pl_forecaster_write(context, &f, writer) == PL_OK &&
+          pl_writer_end(context, writer) == PL_OK && pl_writer_commit(context, writer) == PL_OK);
+    struct pl_reader *reader = pl_reader_open(context, path, 0);
+    CHECK(reader && pl_bundle_read(context, &bundle, reader, &found) == PL_OK);
+    for (size_t d = 0; d < bundle.document_count; d++) {
+        struct pl_meta_node *root = bundle.documents[d].meta.root;
+        for (struct pl_meta_node *node = root ? root->child : NULL; node; node = node->next) {
+            const char *text = node->text;
+            size_t size = node->text_size;
+            for (size_t i = 0; i < sizeof odd / sizeof *odd && text; i++) {
+                node->text = odd[i];
+                node->text_size = strlen(odd[i]);
+                enum pl_status status = pl_forecaster_read(context, &back, &bundle);
+                CHECK(status == PL_OK || status == PL_BAD_DATA);
+                refused += status == PL_BAD_DATA;
+                if (!status)
+                    pl_forecaster_release(&back);
+            }
+            node->text = text;
+            node->text_size = size;
+        }
+    }
+    CHECK(refused > 60);
+    for (size_t t = 0; t < bundle.tensor_count; t++) {
+        struct pl_tensor *tensor = &bundle.tensors[t].tensor;
+        int64_t rows = tensor->dims[0];
+        for (int64_t odd_rows = 0; odd_rows < rows; odd_rows += 1 + odd_rows) {
+            tensor->dims[0] = odd_rows;
+            enum pl_status status = pl_forecaster_read(context, &back, &bundle);
+            if (!status) /* names without their last NUL are still names */
+                CHECK_TEXT(bundle.tensors[t].name, "series.names");
+            if (!status)
+                pl_forecaster_release(&back);
+        }
+        tensor->dims[0] = rows;
+        enum pl_dtype dtype = tensor->dtype;
+        tensor->dtype = PL_F16;
+        CHECK(pl_forecaster_read(context, &back, &bundle) == PL_BAD_DATA);
+        tensor->dtype = dtype;
+    }
+    CHECK(pl_forecaster_read(context, &back, &bundle) == PL_OK);
+    pl_forecaster_release(&back);
+    pl_bundle_release(&bundle);
+    pl_reader_close(reader);
+    pl_forecaster_release(&f);
+    pl_panel_release(&panel);
+    unlink(path);
+}
+
 static void updated_as_if_trained_on_all(void)
 {
     for (int variant = 0; variant < 4; variant++) {
@@ -378,6 +443,7 @@ int main(void)
     RUN(choice_of_a_model);
     RUN(constant_series);
     RUN(written_and_read);
+    RUN(damaged_models);
     RUN(updated_as_if_trained_on_all);
     RUN(one_row_after_another);
     RUN(merged_as_pieces);
