@@ -14,8 +14,8 @@ struct pl_buffer {
 };
 
 /* All but release return PL_OK or PL_SYSTEM (memory). */
-enum pl_status pl_buffer_reserve(struct pl_context *context, struct pl_buffer *buffer, size_t more)
-    PL_MUST_CHECK;
+enum pl_status pl_buffer_reserve(struct pl_context *context, struct pl_buffer *buffer,
+                                 size_t more) PL_MUST_CHECK;
 enum pl_status pl_buffer_append(struct pl_context *context, struct pl_buffer *buffer,
                                 const void *bytes, size_t size) PL_MUST_CHECK;
 enum pl_status pl_buffer_text(struct pl_context *context, struct pl_buffer *buffer,

@@ -35,12 +35,12 @@ struct pl_context {
      * stops because of it hands it on unchanged (stream/writer.h). */
     char upstream[PL_UPSTREAM_SIZE];
     size_t upstream_size; /* 0: the failure was our own */
-    int threads;                                   /* most threads to use; 0: one per core */
+    int threads;          /* most threads to use; 0: one per core */
 };
 
 #if defined(__GNUC__)
 #define PL_PRINTF(text, first) __attribute__((format(printf, text, first)))
-#define PL_MUST_CHECK __attribute__((warn_unused_result))
+#define PL_MUST_CHECK          __attribute__((warn_unused_result))
 #else
 #define PL_PRINTF(text, first)
 #define PL_MUST_CHECK

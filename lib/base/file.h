@@ -15,8 +15,8 @@ enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, siz
 /* What one read gives, as soon as there is something: *got is 0 only at the end of the input. */
 enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, size_t size,
                             size_t *got) PL_MUST_CHECK;
-enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
-    PL_MUST_CHECK;
+enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes,
+                             size_t size) PL_MUST_CHECK;
 
 /* open(2), close-on-exec, again after EINTR; no terminal becomes the controlling one.  -1 and
  * errno on failure. */
@@ -26,11 +26,11 @@ int pl_open(const char *path, int flags, unsigned mode);
  * none that cannot be mapped or is empty (files in /proc say that they are): read those. */
 struct pl_file {
     int fd;
-    char *name;          /* for messages: the path, or "standard input" */
-    bool regular;        /* size and map are valid */
-    uint64_t size;       /* of a regular file */
-    const uint8_t *map;  /* the whole regular file, read-only, from offset 0 */
-    uint64_t start;      /* where reading starts: a regular file on stdin may be part read */
+    char *name;         /* for messages: the path, or "standard input" */
+    bool regular;       /* size and map are valid */
+    uint64_t size;      /* of a regular file */
+    const uint8_t *map; /* the whole regular file, read-only, from offset 0 */
+    uint64_t start;     /* where reading starts: a regular file on stdin may be part read */
 };
 
 /* map = false leaves a regular file unmapped (to be read with read(2)). */
@@ -66,8 +66,7 @@ enum pl_status pl_output_open(struct pl_context *context, struct pl_output *outp
 /* The failure names the output: "cannot write 'x': No space left on device". */
 enum pl_status pl_output_write(struct pl_context *context, const struct pl_output *output,
                                const void *bytes, size_t size) PL_MUST_CHECK;
-enum pl_status pl_output_commit(struct pl_context *context, struct pl_output *output)
-    PL_MUST_CHECK;
+enum pl_status pl_output_commit(struct pl_context *context, struct pl_output *output) PL_MUST_CHECK;
 void pl_output_abort(struct pl_output *output); /* harmless after commit */
 void pl_output_cleanup(void);                   /* unlinks all open temporaries */
 

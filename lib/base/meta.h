@@ -19,9 +19,9 @@ enum pl_meta_kind { PL_META_NULL, PL_META_SCALAR, PL_META_LIST, PL_META_MAP };
 
 struct pl_meta_node {
     enum pl_meta_kind kind;
-    bool quoted;       /* scalar: text even if it looks like a number */
-    const char *key;   /* in a map: the node's key, else NULL */
-    const char *text;  /* scalar: its text, NUL-terminated */
+    bool quoted;      /* scalar: text even if it looks like a number */
+    const char *key;  /* in a map: the node's key, else NULL */
+    const char *text; /* scalar: its text, NUL-terminated */
     size_t text_size;
     size_t count; /* list, map: number of children */
     struct pl_meta_node *child, *last, *next;
@@ -48,9 +48,10 @@ enum pl_status pl_meta_write(struct pl_context *context, const struct pl_meta_no
                              struct pl_buffer *out) PL_MUST_CHECK;
 
 /* Reading.  A path is keys joined by dots, a list element is its number: "inputs.0.name";
- * "" is the node itself.  pl_meta_find returns NULL when there is none.  The typed readers leave *out alone and return
- * PL_OK when the path is absent or null; a value of another type is PL_BAD_DATA that names the
- * path, and the line if there is one: "line 3: lr: not a number: 'abc'".  Text is any scalar. */
+ * "" is the node itself.  pl_meta_find returns NULL when there is none.  The typed readers leave
+ * *out alone and return PL_OK when the path is absent or null; a value of another type is
+ * PL_BAD_DATA that names the path, and the line if there is one: "line 3: lr: not a number: 'abc'".
+ * Text is any scalar. */
 const struct pl_meta_node *pl_meta_find(const struct pl_meta_node *node, const char *path);
 enum pl_status pl_meta_int(struct pl_context *context, const struct pl_meta_node *node,
                            const char *path, int64_t *out) PL_MUST_CHECK;
@@ -70,24 +71,23 @@ struct pl_meta_node *pl_meta_add_map(struct pl_context *context, struct pl_meta 
                                      struct pl_meta_node *parent, const char *key);
 struct pl_meta_node *pl_meta_add_list(struct pl_context *context, struct pl_meta *meta,
                                       struct pl_meta_node *parent, const char *key);
-void pl_meta_add_text(struct pl_context *context, struct pl_meta *meta,
-                      struct pl_meta_node *parent, const char *key, const char *text);
-void pl_meta_add_int(struct pl_context *context, struct pl_meta *meta,
-                     struct pl_meta_node *parent, const char *key, int64_t value);
-void pl_meta_add_real(struct pl_context *context, struct pl_meta *meta,
-                      struct pl_meta_node *parent, const char *key, double value);
-void pl_meta_add_bool(struct pl_context *context, struct pl_meta *meta,
-                      struct pl_meta_node *parent, const char *key, bool value);
+void pl_meta_add_text(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                      const char *key, const char *text);
+void pl_meta_add_int(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                     const char *key, int64_t value);
+void pl_meta_add_real(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                      const char *key, double value);
+void pl_meta_add_bool(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                      const char *key, bool value);
 /* A scalar as it is written: unquoted it may be a number.  Returns the node. */
 struct pl_meta_node *pl_meta_add_scalar(struct pl_context *context, struct pl_meta *meta,
                                         struct pl_meta_node *parent, const char *key,
                                         const char *text, size_t size, bool quoted);
-void pl_meta_add_null(struct pl_context *context, struct pl_meta *meta,
-                      struct pl_meta_node *parent, const char *key);
+void pl_meta_add_null(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                      const char *key);
 /* A deep copy of a node of any document; key NULL keeps the node's own. */
-void pl_meta_add_copy(struct pl_context *context, struct pl_meta *meta,
-                      struct pl_meta_node *parent, const char *key,
-                      const struct pl_meta_node *node);
+void pl_meta_add_copy(struct pl_context *context, struct pl_meta *meta, struct pl_meta_node *parent,
+                      const char *key, const struct pl_meta_node *node);
 bool pl_meta_ok(const struct pl_meta *meta, const struct pl_context *context);
 
 /* For parsers: the child of a map whose key an earlier child has already, NULL when there is

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 struct pl_progress {
-    const char *what;  /* "reading", "epoch 3" */
-    const char *unit;  /* "B" (shown with binary prefixes), "windows" */
-    uint64_t total;    /* 0: unknown */
+    const char *what; /* "reading", "epoch 3" */
+    const char *unit; /* "B" (shown with binary prefixes), "windows" */
+    uint64_t total;   /* 0: unknown */
     uint64_t done;
     bool quiet;
     double started, shown; /* seconds; kept by the functions */

@@ -15,7 +15,8 @@ bool pl_glob_match(const char *pattern, const char *name);
 
 /* Nanoseconds since 1970-01-01 UTC and back.  Parses ISO 8601 dates and times ("2024-03",
  * "2024-03-01", "2024-03-01 12:30", "...T12:30:15.25Z", "...+02:00"), "2024/3/1 4:05",
- * "20240301"; returns whether the whole text was one between 1677-09-22 and 2262-04-11.  *zone (may be NULL) tells whether an offset was given. */
+ * "20240301"; returns whether the whole text was one between 1677-09-22 and 2262-04-11.  *zone (may
+ * be NULL) tells whether an offset was given. */
 bool pl_time_parse(const char *text, size_t size, int64_t *nanoseconds, bool *zone);
 
 #define PL_TIME_SIZE 40

@@ -35,7 +35,7 @@ static enum pl_status show_table(struct pl_context *context, struct pl_viewer *v
     if (status == PL_OK && found)
         status = pl_output_open(context, &output, viewer->path);
     if (status == PL_OK && found) {
-        status = pl_write_full(context, output.fd, text.data, text.size);
+        status = pl_output_write(context, &output, text.data, text.size);
         if (status == PL_OK)
             status = pl_output_commit(context, &output);
         else

@@ -129,8 +129,9 @@ static enum pl_status adapt(struct pl_context *context, const struct job *job, i
             pl_forecaster_stretch(context, forecaster, job->panel, &job->match, track,
                                   (struct pl_range){start - lookback, origin + horizon}, &stretch);
     for (int64_t o = start; status == PL_OK && o <= origin; o++) {
-        status = pl_linear_forecast(context, pl_forecaster_map(forecaster, NULL, &job->match, track),
-                                    &stretch.piece, o - start, 1, forecast);
+        status =
+            pl_linear_forecast(context, pl_forecaster_map(forecaster, NULL, &job->match, track),
+                               &stretch.piece, o - start, 1, forecast);
         if (status == PL_OK)
             pl_adaptive_step(&adaptive, stretch.target[o - 1 - stretch.first], forecast, half);
     }
@@ -180,9 +181,9 @@ static enum pl_status forecast_track(struct pl_context *context, void *data, int
             context, forecaster, job->panel, &job->match, track,
             (struct pl_range){origin - lookback, origin + blocks * horizon}, &stretch);
     for (int64_t block = 0; status == PL_OK && block < blocks; block++)
-        status = pl_linear_forecast(context, pl_forecaster_map(forecaster, NULL, &job->match, track),
-                                    &stretch.piece, block * horizon, 1,
-                                    stretch.target + lookback + block * horizon);
+        status = pl_linear_forecast(
+            context, pl_forecaster_map(forecaster, NULL, &job->match, track), &stretch.piece,
+            block * horizon, 1, stretch.target + lookback + block * horizon);
     if (status == PL_OK && bands->level_count > 0) {
         if (bands->method != PL_ADAPTIVE)
             pl_bands_fixed(bands, forecaster, job->match.track[track], half);

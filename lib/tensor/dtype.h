@@ -10,14 +10,23 @@
 #include "base/context.h"
 
 enum pl_dtype {
-    PL_F16, PL_BF16, PL_F32, PL_F64,
-    PL_I8, PL_I16, PL_I32, PL_I64,
-    PL_U8, PL_U16, PL_U32, PL_U64,
+    PL_F16,
+    PL_BF16,
+    PL_F32,
+    PL_F64,
+    PL_I8,
+    PL_I16,
+    PL_I32,
+    PL_I64,
+    PL_U8,
+    PL_U16,
+    PL_U32,
+    PL_U64,
     PL_BOOL,
     PL_DTYPES
 };
 
-size_t pl_dtype_size(enum pl_dtype dtype); /* bytes of one element */
+size_t pl_dtype_size(enum pl_dtype dtype);      /* bytes of one element */
 const char *pl_dtype_name(enum pl_dtype dtype); /* "f32" */
 bool pl_dtype_parse(const char *text, size_t size, enum pl_dtype *out);
 bool pl_dtype_is_float(enum pl_dtype dtype);
