@@ -89,7 +89,7 @@ lin-train: 160 windows added, 902 in all' sed -n '1,2p' report
 last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --update m.plumb later.csv
     lin-train -q --update m.plumb --missing gap later.csv -o gap.plumb
     fails 3 'lin-train: waves.csv: no rows that the model has not seen' lin-train -q --update m.plumb waves.csv
-    fails 2 'lin-train: --lookback: --update keeps what m.plumb was trained with' \
+    fails 2 'lin-train: --lookback: --update keeps the configuration of the model' \
         lin-train --update m.plumb -L 12 later.csv
     fails 3 'lin-train: --rescale needs statistics of each channel: train with --stats channel' \
         lin-train --update m.plumb --rescale --missing gap later.csv

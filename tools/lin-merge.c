@@ -2,9 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "base/version.h"
 #include "cli/tool.h"
-#include "models/forecaster.h"
-#include "formats/input.h"
-#include "stream/history.h"
+#include "models/operand.h"
 #include "tensor/blas.h"
 
 struct command {
@@ -57,23 +55,6 @@ static enum pl_status add_operand(struct pl_context *context, struct work *work,
     return status;
 }
 
-static enum pl_status write_model(struct pl_run *run, struct work *work)
-{
-    struct pl_context *context = &run->context;
-    struct pl_writer *writer = pl_writer_open(context, run->common.output);
-    if (!writer)
-        return context->status;
-    enum pl_status status = pl_forecaster_write(context, &work->forecaster, writer);
-    if (!status && run->common.history)
-        status = pl_history_write(context, &work->history, writer);
-    if (!status)
-        status = pl_writer_end(context, writer);
-    if (!status)
-        return pl_writer_commit(context, writer);
-    pl_writer_abort(context, writer, run->tool->name);
-    return status;
-}
-
 static enum pl_status run_command(struct pl_run *run, void *command)
 {
     struct pl_context *context = &run->context;
@@ -91,7 +72,8 @@ static enum pl_status run_command(struct pl_run *run, void *command)
     if (!status) {
         pl_run_note(run, "%d model%s, %lld windows", work.models, work.models == 1 ? "" : "s",
                     (long long)work.forecaster.training_windows);
-        status = write_model(run, &work);
+        status = pl_forecaster_save(context, &work.forecaster, run->common.output,
+                                    run->common.history ? &work.history : NULL, run->tool->name);
     }
     pl_history_release(&work.history);
     pl_forecaster_release(&work.forecaster);

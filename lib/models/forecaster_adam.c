@@ -113,7 +113,7 @@ static enum pl_status train_series(struct pl_context *context, struct trainer *t
     return status;
 }
 
-enum pl_status pl_forecaster_adam(struct pl_context *context, struct trainer *trainer)
+enum pl_status pl_train_adam(struct pl_context *context, struct trainer *trainer)
 {
     const struct pl_forecaster *f = trainer->f;
     if (f->past_count > 0 || pl_forecaster_regressors(f) > 0)

@@ -34,8 +34,6 @@ static enum pl_status same_number(struct pl_context *context, const char *field,
 static enum pl_status same_configuration(struct pl_context *context, const struct pl_forecaster *a,
                                          const struct pl_forecaster *b)
 {
-    static const char *const stats[] = {"total", "channel", "none"};
-    static const char *const scales[] = {"zscore", "none"};
     char step_a[PL_STEP_TEXT_SIZE], step_b[PL_STEP_TEXT_SIZE];
     if (a->type != b->type)
         return differ(context, "type", a->type->name, b->type->name);
@@ -52,9 +50,10 @@ static enum pl_status same_configuration(struct pl_context *context, const struc
         return differ(context, "individual", a->individual ? "yes" : "no",
                       b->individual ? "yes" : "no");
     if (a->scale != b->scale)
-        return differ(context, "scale", scales[a->scale], scales[b->scale]);
+        return differ(context, "scale", pl_scale_names[a->scale], pl_scale_names[b->scale]);
     if (a->stats_kind != b->stats_kind)
-        return differ(context, "stats", stats[a->stats_kind], stats[b->stats_kind]);
+        return differ(context, "stats", pl_stats_names[a->stats_kind],
+                      pl_stats_names[b->stats_kind]);
     if (a->long_format != b->long_format)
         return differ(context, "format", a->long_format ? "long" : "wide",
                       b->long_format ? "long" : "wide");

@@ -5,6 +5,10 @@
 
 #include "models/forecaster.h"
 
+/* The words of the model document, in the order of their enums. */
+extern const char *const pl_solver_names[2], *const pl_scale_names[2];
+extern const char *const pl_missing_names[4], *const pl_stats_names[3];
+
 int64_t pl_forecaster_columns(const struct pl_forecaster *forecaster);  /* targets, past, future */
 int64_t pl_forecaster_tracks(const struct pl_forecaster *forecaster);   /* series * targets */
 int64_t pl_forecaster_channels(const struct pl_forecaster *forecaster); /* series * columns */
