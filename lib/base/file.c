@@ -47,6 +47,22 @@ enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, siz
     }
 }
 
+enum pl_status pl_read_at(struct pl_context *context, int fd, void *bytes, size_t size,
+                          uint64_t offset, size_t *got)
+{
+    for (;;) {
+        ssize_t count =
+            pread(fd, bytes, size < TRANSFER_MOST ? size : TRANSFER_MOST, (off_t)offset);
+        if (count >= 0) {
+            *got = (size_t)count;
+            return PL_OK;
+        }
+        if (!try_again(fd, POLLIN)) {
+            return pl_fail_errno(context, "cannot read");
+        }
+    }
+}
+
 enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, size_t size,
                             size_t *got)
 {

@@ -139,6 +139,7 @@ enum pl_status pl_bundle_read(struct pl_context *context, struct pl_bundle *bund
     struct joins joins = {.count = 0};
     const struct pl_record *record = NULL;
     *found = false;
+    pl_reader_keep_views(reader);
     *bundle = (struct pl_bundle){.source = pl_copy_text(context, pl_reader_name(reader))};
     enum pl_status status = bundle->source ? PL_OK : context->status;
     bool over = false;

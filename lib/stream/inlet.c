@@ -1,4 +1,4 @@
-/* Bytes of an input in order, whether mapped, in memory, or read from a pipe.
+/* Bytes of an input in order, whether in a file, in memory, or from a pipe.
  * SPDX-License-Identifier: MIT */
 #include "stream/inlet.h"
 
@@ -13,19 +13,14 @@
 enum {
     ALIGNMENT = 64,
     BLOCK_SIZE = PL_PIECE + ALIGNMENT, /* room for a piece at any remainder of the position */
-    AHEAD_LEAST = 4 << 10,             /* read of a file after a jump; then twice as many, up to */
-    AHEAD_MOST = 256 << 10,            /* what stays in a second-level cache */
-    GIVE_BACK = 8 << 20                /* resident bytes of a mapped file behind the position */
+    GIVE_BACK = 8 << 20                /* bytes of a mapped file behind the last view */
 };
 
-/* What an open file is to be: mapped, or read through a block. */
 static enum pl_status start(struct pl_context *context, struct pl_inlet *inlet)
 {
     struct pl_file *file = &inlet->file;
-    inlet->map = file->map;
     inlet->start = inlet->position = inlet->resident = file->start;
     inlet->size = file->regular ? file->size : UINT64_MAX;
-    inlet->ahead = file->regular ? AHEAD_LEAST : PL_PIECE;
     if (!file->regular)
         fcntl(file->fd, F_SETPIPE_SZ, PL_PIECE); /* only speed: anything but a pipe refuses */
     inlet->block = aligned_alloc(ALIGNMENT, BLOCK_SIZE);
@@ -66,7 +61,9 @@ enum pl_status pl_inlet_open_fd(struct pl_context *context, struct pl_inlet *inl
 enum pl_status pl_inlet_open_memory(struct pl_context *context, struct pl_inlet *inlet,
                                     const void *bytes, size_t size, const char *name)
 {
-    *inlet = (struct pl_inlet){.file = {.fd = -1}, .map = bytes, .size = size};
+    *inlet = (struct pl_inlet){.file = {.fd = -1}, .memory = bytes, .size = size};
+    if (!bytes)
+        inlet->memory = (const uint8_t *)"";
     inlet->file.name = pl_copy_text(context, name);
     return inlet->file.name ? PL_OK : context->status;
 }
@@ -76,6 +73,26 @@ void pl_inlet_close(struct pl_inlet *inlet)
     free(inlet->block);
     pl_file_close(&inlet->file);
     *inlet = (struct pl_inlet){.file = {.fd = -1}};
+}
+
+bool pl_inlet_is_random(const struct pl_inlet *inlet)
+{
+    return inlet->memory || inlet->file.regular;
+}
+
+/* What one read gives: from where we are in a file, whose own offset others may use; from a pipe.
+ */
+static enum pl_status read_some(struct pl_context *context, struct pl_inlet *inlet, uint64_t offset,
+                                void *to, size_t size, size_t *got)
+{
+    enum pl_status status = inlet->file.regular
+                                ? pl_read_at(context, inlet->file.fd, to, size, offset, got)
+                                : pl_read_some(context, inlet->file.fd, to, size, got);
+    if (status)
+        return pl_file_unreadable(context, &inlet->file);
+    if (*got == 0) /* sooner than thought, when somebody shortens the file */
+        inlet->size = offset;
+    return PL_OK;
 }
 
 /* Moves what is in the block to its start, where there is room behind it. */
@@ -88,34 +105,34 @@ static void make_room(struct pl_inlet *inlet)
     inlet->to = remainder + held;
 }
 
-static enum pl_status fill(struct pl_context *context, struct pl_inlet *inlet, size_t least)
+static enum pl_status fill(struct pl_context *context, struct pl_inlet *inlet, size_t least,
+                           size_t most)
 {
-    if (inlet->from == inlet->to || inlet->from + least > BLOCK_SIZE)
+    if (inlet->from == inlet->to || inlet->from + most > BLOCK_SIZE)
         make_room(inlet);
-    while (inlet->to - inlet->from < least &&
-           inlet->position + (inlet->to - inlet->from) < inlet->size) {
-        size_t got;
-        enum pl_status status = pl_read_some(context, inlet->file.fd, inlet->block + inlet->to,
-                                             BLOCK_SIZE - inlet->to, &got);
+    for (;;) {
+        size_t held = inlet->to - inlet->from, got;
+        if (held >= least || inlet->position + held >= inlet->size)
+            return PL_OK;
+        size_t want = inlet->file.regular ? most - held : BLOCK_SIZE - inlet->to;
+        enum pl_status status =
+            read_some(context, inlet, inlet->position + held, inlet->block + inlet->to, want, &got);
         if (status)
-            return pl_file_unreadable(context, &inlet->file);
+            return status;
         inlet->to += got;
-        if (got == 0)
-            inlet->size = inlet->position + (inlet->to - inlet->from);
     }
-    return PL_OK;
 }
 
 enum pl_status pl_inlet_peek(struct pl_context *context, struct pl_inlet *inlet, size_t least,
-                             const uint8_t **bytes, size_t *count)
+                             size_t most, const uint8_t **bytes, size_t *count)
 {
-    if (!inlet->block) {
-        *bytes = inlet->map ? inlet->map + inlet->position : NULL;
+    if (inlet->memory) {
+        *bytes = inlet->memory + inlet->position;
         *count = (size_t)(inlet->size - inlet->position);
         return PL_OK;
     }
     if (inlet->to - inlet->from < least) {
-        enum pl_status status = fill(context, inlet, least);
+        enum pl_status status = fill(context, inlet, least, most);
         if (status)
             return status;
     }
@@ -124,73 +141,67 @@ enum pl_status pl_inlet_peek(struct pl_context *context, struct pl_inlet *inlet,
     return PL_OK;
 }
 
-/* Pages behind the position are dropped now and then: they are clean, and come back from the page
- * cache if somebody looks again.  What counts as our memory stays small however long the file. */
-static void give_back(struct pl_inlet *inlet)
-{
-    if (!inlet->file.map)
-        return;
-    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t from = (inlet->resident + page - 1) / page * page;
-    uint64_t to = inlet->position / page * page;
-    if (from < to)
-        madvise((void *)(uintptr_t)(inlet->map + from), (size_t)(to - from), MADV_DONTNEED);
-    inlet->resident = inlet->position;
-}
-
-/* To a place in a regular file that the block does not hold. */
-static void jump(struct pl_inlet *inlet, uint64_t position)
-{
-    inlet->position = position;
-    inlet->from = inlet->to = (size_t)((position - inlet->start) % ALIGNMENT);
-    if (inlet->block) {
-        lseek(inlet->file.fd, (off_t)position, SEEK_SET);
-        inlet->ahead = AHEAD_LEAST;
-    }
-}
-
 void pl_inlet_take(struct pl_inlet *inlet, uint64_t size)
 {
-    if (inlet->position - inlet->resident >= GIVE_BACK)
-        give_back(inlet);
-    if (size > inlet->to - inlet->from) {
-        jump(inlet, inlet->position + size);
-        return;
-    }
     inlet->position += size;
-    inlet->from += (size_t)size;
-}
-
-const uint8_t *pl_inlet_in_place(const struct pl_inlet *inlet)
-{
-    return inlet->map ? inlet->map + inlet->position : NULL;
+    if (size <= inlet->to - inlet->from)
+        inlet->from += (size_t)size;
+    else
+        inlet->from = inlet->to = 0; /* jumped out of the block */
 }
 
 bool pl_inlet_seek(struct pl_inlet *inlet, uint64_t offset)
 {
-    if (!inlet->map || offset < inlet->start || offset > inlet->size)
+    if (!pl_inlet_is_random(inlet) || offset < inlet->start || offset > inlet->size)
         return false;
-    give_back(inlet);
-    jump(inlet, offset);
-    inlet->resident = offset;
+    inlet->position = offset;
+    inlet->from = inlet->to = 0;
     return true;
 }
 
 enum pl_status pl_inlet_read(struct pl_context *context, struct pl_inlet *inlet, void *to,
                              size_t size, size_t *got)
 {
-    size_t held = inlet->to - inlet->from;
-    if (held > size)
-        held = size;
-    memcpy(to, inlet->block + inlet->from, held);
-    enum pl_status status =
-        pl_read_full(context, inlet->file.fd, (uint8_t *)to + held, size - held, got);
-    if (status)
-        return pl_file_unreadable(context, &inlet->file);
-    inlet->from += held;
-    *got += held;
-    inlet->position += *got;
+    const uint8_t *held =
+        inlet->memory ? inlet->memory + inlet->position : inlet->block + inlet->from;
+    uint64_t count_held = inlet->memory ? pl_inlet_left(inlet) : inlet->to - inlet->from;
+    *got = count_held < size ? (size_t)count_held : size;
+    memcpy(to, held, *got);
+    pl_inlet_take(inlet, *got);
+    while (*got < size && inlet->position < inlet->size) {
+        size_t count;
+        enum pl_status status =
+            read_some(context, inlet, inlet->position, (uint8_t *)to + *got, size - *got, &count);
+        if (status)
+            return status;
+        *got += count;
+        inlet->position += count;
+    }
     return PL_OK;
+}
+
+/* Drops the pages of a mapped file between the first and the last view. */
+static void give_back(struct pl_inlet *inlet)
+{
+    uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t from = (inlet->resident + page - 1) / page * page;
+    uint64_t to = inlet->position / page * page;
+    if (from < to)
+        madvise((void *)(uintptr_t)(inlet->file.map + from), (size_t)(to - from), MADV_DONTNEED);
+    inlet->resident = inlet->position;
+}
+
+const uint8_t *pl_inlet_view(struct pl_inlet *inlet)
+{
+    if (inlet->memory)
+        return inlet->memory + inlet->position;
+    if (!inlet->file.map)
+        return NULL;
+    if (inlet->position < inlet->resident) /* after a seek */
+        inlet->resident = inlet->position;
+    if (!inlet->keep && inlet->position - inlet->resident >= GIVE_BACK)
+        give_back(inlet);
+    return inlet->file.map + inlet->position;
 }
 
 uint64_t pl_inlet_left(const struct pl_inlet *inlet)

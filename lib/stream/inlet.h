@@ -1,29 +1,28 @@
-/* Bytes of an input in order, whether mapped, in memory, or read from a pipe.
+/* Bytes of an input in order, whether in a file, in memory, or from a pipe.
  * SPDX-License-Identifier: MIT
  *
- * The one place that knows where bytes come from.  Addresses keep the position's remainder by 64,
- * so that what is aligned in the stream is aligned in memory.
- *
- * What passes by, headers and pieces, is read into one block even from a file that is mapped: to
- * copy bytes into memory that stays in the cache costs less than to have pages of the file mapped
- * in, and only what is to be used where it lies is worth that. */
+ * The one place that knows where bytes come from.  Bytes that go by are read into a block, also
+ * from a mapped file: a read of 256 KiB into warm memory costs a third of the page faults that a
+ * mapping of it does, and counts for nothing in the memory used.  A mapping serves only for views,
+ * which stay.  Addresses keep the position's remainder by 64, so that what is aligned in the stream
+ * is aligned in memory. */
 #ifndef PL_STREAM_INLET_H
 #define PL_STREAM_INLET_H
 
 #include "base/file.h"
 
-#define PL_PIECE     (1 << 20) /* most bytes handed out or read at a time */
-#define PL_PEEK_MOST (1 << 18) /* most bytes that can be asked for in one piece */
+#define PL_PIECE      (1 << 20) /* most bytes read or handed out at a time */
+#define PL_FILE_PIECE (1 << 18) /* the same for regular files: what the cache holds */
 
 struct pl_inlet {
     struct pl_file file;      /* unused (fd -1) for bytes in memory */
-    const uint8_t *map;       /* a mapped file or the caller's memory, from offset 0; or NULL */
+    const uint8_t *memory;    /* the caller's bytes, else NULL */
     uint64_t start, position; /* in the input: where reading began, and the next byte */
     uint64_t size;            /* where the input ends; UINT64_MAX until a pipe has ended */
-    uint8_t *block;           /* bytes read and not yet taken: from..to; NULL for memory */
+    uint8_t *block;           /* bytes read and not yet taken: from..to */
     size_t from, to;
-    size_t ahead;      /* of a regular file: most bytes to read at a time, few after a jump */
-    uint64_t resident; /* in a mapped file: pages from here on have not been given back */
+    uint64_t resident; /* of a mapped file: pages from here on may be in memory */
+    bool keep;         /* and stay there: views are in use until close */
 };
 
 enum pl_status pl_inlet_open(struct pl_context *context, struct pl_inlet *inlet, const char *path,
@@ -36,27 +35,29 @@ enum pl_status pl_inlet_open_memory(struct pl_context *context, struct pl_inlet 
                                     const void *bytes, size_t size, const char *name) PL_MUST_CHECK;
 void pl_inlet_close(struct pl_inlet *inlet);
 
-/* Shows the bytes at the position without taking them: at least `least` (<= PL_PEEK_MOST), fewer
- * only where the input ends; *count is how many there are in one piece.  The bytes stay valid
- * until the next call; in memory, until close. */
-enum pl_status pl_inlet_peek(struct pl_context *context, struct pl_inlet *inlet, size_t least,
-                             const uint8_t **bytes, size_t *count) PL_MUST_CHECK;
+/* Whether one can jump in it: a regular file, or memory. */
+bool pl_inlet_is_random(const struct pl_inlet *inlet);
 
-/* Takes bytes that were shown; in a mapped file or memory, jumps over any number. */
+/* Shows the bytes at the position without taking them: at least `least` (<= 8 KiB), fewer only
+ * where the input ends; *count is how many there are in one piece.  A file is read `most` bytes at
+ * a time, a pipe gives what it has.  The bytes stay valid until the next call. */
+enum pl_status pl_inlet_peek(struct pl_context *context, struct pl_inlet *inlet, size_t least,
+                             size_t most, const uint8_t **bytes, size_t *count) PL_MUST_CHECK;
+
+/* Takes bytes that were shown; where one can jump, any number. */
 void pl_inlet_take(struct pl_inlet *inlet, uint64_t size);
 
-/* The bytes at the position, all that are left of them, where they lie: in a mapped file or memory,
- * valid until close; else NULL.  Pages of a file are given back to the system when the position has
- * moved on; they can still be used, and are then mapped in again. */
-const uint8_t *pl_inlet_in_place(const struct pl_inlet *inlet);
-
-/* Goes to any offset of a mapped file or memory; false when there is none such. */
+/* Goes to any offset; false when there is none such, or no way there. */
 bool pl_inlet_seek(struct pl_inlet *inlet, uint64_t offset);
 
-/* For an input that is not mapped: takes size bytes straight into memory; *got is less only where
- * the input ends. */
+/* Takes size bytes straight into memory; *got is less only where the input ends. */
 enum pl_status pl_inlet_read(struct pl_context *context, struct pl_inlet *inlet, void *to,
                              size_t size, size_t *got) PL_MUST_CHECK;
+
+/* Where the bytes at the position lie, for as long as the inlet is open: in a mapped file or
+ * memory; else NULL.  Pages of earlier views are given back to the system, and are mapped in again
+ * if somebody looks there, unless they are to be kept. */
+const uint8_t *pl_inlet_view(struct pl_inlet *inlet);
 
 /* Bytes left, or UINT64_MAX when nobody knows. */
 uint64_t pl_inlet_left(const struct pl_inlet *inlet);

@@ -50,7 +50,7 @@ static enum pl_status finish(struct pl_context *context, struct pl_payload *payl
     const uint8_t *tail;
     uint64_t bytes = payload->header->bytes;
     size_t size = (size_t)(pl_stored_size(bytes) - bytes), count;
-    enum pl_status status = pl_inlet_peek(context, inlet, size, &tail, &count);
+    enum pl_status status = pl_inlet_peek(context, inlet, size, PL_HEADER_MAX, &tail, &count);
     if (status)
         return status;
     if (count < size)
@@ -81,7 +81,7 @@ static enum pl_status take_piece(struct pl_context *context, struct pl_payload *
     if (payload->left == 0)
         return finish(context, payload, inlet, true);
     size_t least = payload->left < item ? (size_t)payload->left : item, count;
-    enum pl_status status = pl_inlet_peek(context, inlet, least, bytes, &count);
+    enum pl_status status = pl_inlet_peek(context, inlet, least, PL_FILE_PIECE, bytes, &count);
     if (status)
         return status;
     if (count < least)
@@ -152,11 +152,10 @@ static enum pl_status read_all(struct pl_context *context, struct pl_payload *pa
 }
 
 /* Verifies a payload where it lies. */
-static enum pl_status verify_in_place(struct pl_context *context, struct pl_payload *payload,
-                                      struct pl_inlet *inlet, const uint8_t **bytes)
+static enum pl_status verify_view(struct pl_context *context, struct pl_payload *payload,
+                                  struct pl_inlet *inlet, const uint8_t *view)
 {
-    *bytes = pl_inlet_in_place(inlet);
-    payload->crc = pl_crc32(payload->crc, *bytes, (size_t)payload->left);
+    payload->crc = pl_crc32(0, view, (size_t)payload->left);
     pl_inlet_take(inlet, payload->left);
     payload->left = 0;
     return finish(context, payload, inlet, true);
@@ -168,24 +167,22 @@ static enum pl_status fail_taken(struct pl_context *context)
 }
 
 enum pl_status pl_payload_load(struct pl_context *context, struct pl_payload *payload,
-                               struct pl_inlet *inlet)
+                               struct pl_inlet *inlet, bool view)
 {
     if (payload->state == PL_PAYLOAD_LOADED || !payload->header->payload)
         return PL_OK;
     if (payload->state != PL_PAYLOAD_OPEN)
         return fail_taken(context);
-    const uint8_t *bytes;
+    const uint8_t *bytes = view ? pl_inlet_view(inlet) : NULL;
     enum pl_status status;
-    if (inlet->map) {
-        status = verify_in_place(context, payload, inlet, &bytes);
-    } else {
+    if (bytes)
+        status = verify_view(context, payload, inlet, bytes);
+    else
         status = read_all(context, payload, inlet, &payload->storage, &payload->capacity);
-        bytes = payload->storage;
-    }
     if (status)
         return status;
     payload->state = PL_PAYLOAD_LOADED;
-    payload->loaded = bytes;
+    payload->loaded = bytes ? bytes : payload->storage;
     payload->size = (size_t)payload->header->bytes;
     return PL_OK;
 }
@@ -215,43 +212,57 @@ static enum pl_status unpack(struct pl_context *context, struct pl_payload *payl
     return status;
 }
 
+static bool is_aligned(const struct pl_payload *payload, const uint8_t *bytes)
+{
+    return (uintptr_t)bytes % pl_dtype_size(payload->header->dtype) == 0;
+}
+
+/* Raw elements as a view where that can be: where the payload lies for good, and aligned. */
+static enum pl_status view_elements(struct pl_context *context, struct pl_payload *payload,
+                                    struct pl_inlet *inlet, uint8_t **view)
+{
+    bool loaded = payload->state == PL_PAYLOAD_LOADED;
+    const uint8_t *bytes = loaded ? payload->loaded : pl_inlet_view(inlet);
+    *view = NULL;
+    if (!bytes || bytes == payload->storage || !is_aligned(payload, bytes))
+        return PL_OK;
+    *view = (uint8_t *)(uintptr_t)bytes;
+    return loaded ? PL_OK : verify_view(context, payload, inlet, bytes);
+}
+
 enum pl_status pl_payload_elements(struct pl_context *context, struct pl_payload *payload,
                                    struct pl_inlet *inlet, uint64_t need, uint8_t **elements,
                                    bool *owned)
 {
-    const struct pl_header *header = payload->header;
-    uint8_t *own = NULL;
+    uint8_t *view = NULL, *own = NULL;
     size_t capacity = 0;
     enum pl_status status = PL_OK;
-    *owned = true;
-    if (payload->state != PL_PAYLOAD_OPEN && payload->state != PL_PAYLOAD_LOADED) {
-        status = fail_taken(context);
-    } else if (header->codec != PL_CODEC_RAW) {
+    if (payload->state != PL_PAYLOAD_OPEN && payload->state != PL_PAYLOAD_LOADED)
+        return fail_taken(context);
+    if (payload->header->codec != PL_CODEC_RAW)
         status = unpack(context, payload, inlet, need, &own);
-    } else if (payload->state == PL_PAYLOAD_OPEN && !inlet->map) {
+    else
+        status = view_elements(context, payload, inlet, &view);
+    if (status == PL_OK && !view && !own && payload->state == PL_PAYLOAD_LOADED) {
+        own = (uint8_t *)pl_copy_bytes(context, payload->loaded, payload->size);
+        status = own ? PL_OK : context->status;
+    } else if (status == PL_OK && !view && !own) {
         status = read_all(context, payload, inlet, &own, &capacity);
-    } else {
-        status = pl_payload_load(context, payload, inlet);
-        bool aligned = (uintptr_t)payload->loaded % pl_dtype_size(header->dtype) == 0;
-        *owned = !inlet->map || !aligned;
-        if (status == PL_OK && *owned) {
-            own = (uint8_t *)pl_copy_bytes(context, payload->loaded, payload->size);
-            status = own ? PL_OK : context->status;
-        }
     }
     if (status) {
         free(own);
-        own = NULL;
+        return status;
     }
-    *elements = *owned ? own : (uint8_t *)(uintptr_t)payload->loaded;
-    return status;
+    *owned = !view;
+    *elements = view ? view : own;
+    return PL_OK;
 }
 
 /* Copies a piece that lies askew in the caller's memory to where its elements are aligned. */
 static enum pl_status align_piece(struct pl_context *context, struct pl_payload *payload,
                                   const uint8_t **bytes, size_t size)
 {
-    if ((uintptr_t)*bytes % pl_dtype_size(payload->header->dtype) == 0)
+    if (is_aligned(payload, *bytes))
         return PL_OK;
     if (payload->capacity < size) {
         uint8_t *larger = pl_resize(context, payload->storage, PL_PIECE, 1);
@@ -295,7 +306,7 @@ enum pl_status pl_payload_skip(struct pl_context *context, struct pl_payload *pa
                                struct pl_inlet *inlet, bool verify)
 {
     enum pl_status status = PL_OK;
-    if (payload->state == PL_PAYLOAD_OPEN && inlet->map && !verify) {
+    if (payload->state == PL_PAYLOAD_OPEN && pl_inlet_is_random(inlet) && !verify) {
         pl_inlet_take(inlet, payload->left);
         return finish(context, payload, inlet, false);
     }

@@ -21,7 +21,7 @@ struct pl_payload {
     uint32_t crc;  /* of the bytes so far; when over, as the footer has it */
     const uint8_t *loaded;
     size_t size, handed; /* of loaded; pieces up to here were handed out */
-    uint8_t *storage;    /* holds `loaded` where it is not mapped */
+    uint8_t *storage;    /* holds `loaded` where that is no view */
     size_t capacity;
 };
 
@@ -38,12 +38,13 @@ enum pl_status pl_payload_piece(struct pl_context *context, struct pl_payload *p
                                 struct pl_inlet *inlet, size_t item, const uint8_t **bytes,
                                 size_t *size) PL_MUST_CHECK;
 
-/* All stored bytes, verified: in payload->loaded, payload->size. */
+/* All stored bytes, verified: in payload->loaded, payload->size.  With view they stay there until
+ * the inlet is closed if it is mapped, else until the next payload. */
 enum pl_status pl_payload_load(struct pl_context *context, struct pl_payload *payload,
-                               struct pl_inlet *inlet) PL_MUST_CHECK;
+                               struct pl_inlet *inlet, bool view) PL_MUST_CHECK;
 
 /* The elements (`need` bytes of them), unpacked and verified: a view of mapped bytes, or a block of
- * its own (*owned; free it). */
+ * its own (*owned; free it).  Set only on success. */
 enum pl_status pl_payload_elements(struct pl_context *context, struct pl_payload *payload,
                                    struct pl_inlet *inlet, uint64_t need, uint8_t **elements,
                                    bool *owned) PL_MUST_CHECK;
@@ -53,7 +54,8 @@ enum pl_status pl_payload_some_elements(struct pl_context *context, struct pl_pa
                                         struct pl_inlet *inlet, uint64_t need,
                                         const uint8_t **bytes, size_t *size) PL_MUST_CHECK;
 
-/* Takes what is left: verified, unless it is mapped, untouched, and `verify` is false. */
+/* Takes what is left: verified, unless one can jump over it, none was taken, and `verify` is false.
+ */
 enum pl_status pl_payload_skip(struct pl_context *context, struct pl_payload *payload,
                                struct pl_inlet *inlet, bool verify) PL_MUST_CHECK;
 

@@ -4,7 +4,7 @@
  * Three parts do the work: an inlet brings the bytes, a segment knows the rules between records, a
  * payload knows the ways through one record's bytes.  Here they are put together.  Whoever leaves
  * a payload early has it finished for him by the next pl_reader_next: verified where the bytes go
- * by anyway, hopped over where they are mapped and nobody asked.
+ * by anyway, hopped over in a file unless somebody asked.
  *
  * Failures get their place (file, record, byte) on the way out of the public functions, once. */
 #include "stream/reader.h"
@@ -97,7 +97,7 @@ const char *pl_reader_name(const struct pl_reader *reader)
 
 bool pl_reader_is_mapped(const struct pl_reader *reader)
 {
-    return reader->inlet.map != NULL;
+    return reader->inlet.memory || reader->inlet.file.map;
 }
 
 const struct pl_record *pl_reader_record(const struct pl_reader *reader)
@@ -108,6 +108,11 @@ const struct pl_record *pl_reader_record(const struct pl_reader *reader)
 uint32_t pl_reader_crc(const struct pl_reader *reader)
 {
     return reader->payload.crc;
+}
+
+void pl_reader_keep_views(struct pl_reader *reader)
+{
+    reader->inlet.keep = true;
 }
 
 uint32_t pl_reader_sum(const struct pl_reader *reader)
@@ -161,7 +166,7 @@ static enum pl_status take_header(struct pl_context *context, struct pl_reader *
     const uint8_t *bytes;
     size_t count, size = PL_BLOCK;
     for (;;) {
-        enum pl_status status = pl_inlet_peek(context, inlet, size, &bytes, &count);
+        enum pl_status status = pl_inlet_peek(context, inlet, size, PL_HEADER_MAX, &bytes, &count);
         if (status == PL_OK)
             status = pl_magic_check(context, (const char *)bytes, count);
         if (status)
@@ -223,7 +228,7 @@ static void keep_upstream(struct pl_context *context, const struct pl_reader *re
 static enum pl_status fail_upstream(struct pl_context *context, struct pl_reader *reader)
 {
     struct pl_payload *payload = &reader->payload;
-    if (pl_payload_load(context, payload, &reader->inlet))
+    if (pl_payload_load(context, payload, &reader->inlet, false))
         return fail_here(context, reader);
     int shown = payload->size < PL_MESSAGE_SIZE ? (int)payload->size : PL_MESSAGE_SIZE;
     pl_fail(context, PL_INCOMPLETE, "upstream %s failed: %.*s", reader->record.header.name, shown,
@@ -280,7 +285,7 @@ enum pl_status pl_reader_next(struct pl_context *context, struct pl_reader *read
         enum pl_status status = leave_record(context, reader);
         if (status)
             return status;
-        status = pl_inlet_peek(context, &reader->inlet, 1, &bytes, &count);
+        status = pl_inlet_peek(context, &reader->inlet, 1, PL_HEADER_MAX, &bytes, &count);
         if (status)
             return reader->failure = status;
         if (count == 0)
@@ -325,7 +330,7 @@ enum pl_status pl_reader_piece(struct pl_context *context, struct pl_reader *rea
 enum pl_status pl_reader_payload(struct pl_context *context, struct pl_reader *reader,
                                  const void **bytes, size_t *size)
 {
-    if (pl_payload_load(context, &reader->payload, &reader->inlet))
+    if (pl_payload_load(context, &reader->payload, &reader->inlet, true))
         return fail_here(context, reader);
     *bytes = reader->payload.size ? (const void *)reader->payload.loaded : "";
     *size = reader->payload.size;
@@ -380,16 +385,13 @@ enum pl_status pl_reader_elements(struct pl_context *context, struct pl_reader *
 enum pl_status pl_reader_meta(struct pl_context *context, struct pl_reader *reader,
                               struct pl_meta *meta)
 {
-    const void *bytes = "";
-    size_t size = 0;
-    if (reader->record.header.kind != PL_RECORD_META) {
-        pl_fail(context, PL_BAD_DATA, "not a document");
-        return fail_here(context, reader);
-    }
-    enum pl_status status = pl_reader_payload(context, reader, &bytes, &size);
-    if (status)
-        return status;
-    if (pl_meta_parse(context, meta, reader->record.header.name, bytes, size))
-        return fail_here(context, reader);
-    return PL_OK;
+    const struct pl_header *header = &reader->record.header;
+    const struct pl_payload *payload = &reader->payload;
+    enum pl_status status = header->kind == PL_RECORD_META
+                                ? pl_payload_load(context, &reader->payload, &reader->inlet, false)
+                                : pl_fail(context, PL_BAD_DATA, "not a document");
+    if (status == PL_OK)
+        status = pl_meta_parse(context, meta, header->name, (const char *)payload->loaded,
+                               payload->size);
+    return status ? fail_here(context, reader) : PL_OK;
 }

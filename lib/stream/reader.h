@@ -11,7 +11,7 @@
  *
  * The reader checks everything the format promises: header and payload CRCs, chunk order, totals,
  * unique names, the end record's counts and sum.  A payload that nobody asks for is still verified
- * when the stream is a pipe; in a mapped file it is hopped over (its stored CRC still enters the
+ * when the stream is a pipe; in a regular file it is hopped over (its stored CRC still enters the
  * end sum) unless PL_READER_VERIFY is set.  Memory: one payload at most, and only if asked for. */
 #ifndef PL_STREAM_READER_H
 #define PL_STREAM_READER_H
@@ -22,7 +22,7 @@
 
 enum {
     PL_READER_VERIFY = 1, /* check the payload of every record, asked for or not */
-    PL_READER_NO_MMAP = 2 /* read(2) even from a regular file */
+    PL_READER_NO_MMAP = 2 /* no mapping of a regular file: tensors are copies */
 };
 
 struct pl_record {
@@ -75,6 +75,11 @@ enum pl_status pl_reader_payload(struct pl_context *context, struct pl_reader *r
 enum pl_status pl_reader_tensor(struct pl_context *context, struct pl_reader *reader,
                                 struct pl_tensor *tensor) PL_MUST_CHECK;
 
+/* Views stay in memory until close.  Without this the pages of earlier ones are given back to the
+ * system and mapped in again when they are used, so that tensors of a file of any size can be
+ * taken one by one. */
+void pl_reader_keep_views(struct pl_reader *reader);
+
 /* The current meta record, parsed. */
 enum pl_status pl_reader_meta(struct pl_context *context, struct pl_reader *reader,
                               struct pl_meta *meta) PL_MUST_CHECK;
@@ -91,11 +96,11 @@ enum pl_status pl_reader_elements(struct pl_context *context, struct pl_reader *
 /* The CRC in the footer of the current payload, once that was taken and so verified. */
 uint32_t pl_reader_crc(const struct pl_reader *reader);
 
-/* Goes to a record of a mapped input at which it was before (record->offset), so that a segment can
+/* Goes to a record of a regular file at which it was before (record->offset), so that a segment can
  * be read in any order after it was read through once.  The next pl_reader_next returns it.  From
  * there to the end of the segment headers and payloads are checked, but not what needs the records
  * before: names may come again, chunks and closes of tensors that were not opened since are passed
- * over, the end record's totals are not compared.  PL_SYSTEM when the input is not mapped. */
+ * over, the end record's totals are not compared.  PL_SYSTEM when the input is a pipe. */
 enum pl_status pl_reader_seek(struct pl_context *context, struct pl_reader *reader,
                               uint64_t offset) PL_MUST_CHECK;
 

@@ -214,7 +214,7 @@ static void unasked_payloads(void)
             struct pl_context context = {0};
             const struct pl_record *record;
             struct pl_reader *reader = open_sample(&context, input, verify ? PL_READER_VERIFY : 0);
-            bool hops = pl_reader_is_mapped(reader) && !verify;
+            bool hops = input != 2 && !verify; /* all but the pipe */
             next(&context, reader);
             CHECK(pl_reader_next(&context, reader, &record) == (hops ? PL_OK : PL_BAD_DATA));
             CHECK(hops || strncmp(context.message,
