@@ -208,3 +208,21 @@ make_noise() {
     ts-info --history "$T/f.plumb" | sh 2>/dev/null >"$T/again.plumb"
     ts-diff "$T/f.plumb" "$T/again.plumb"
 }
+
+@test "a failure before the first byte reaches the next tool" {
+    make_ramp 60 | sed '20s/,.*/,/' >"$T/hole.csv"
+    make_ramp 60 >"$T/s.csv"
+    lin-train -q -L 6 -H 3 "$T/s.csv" -o "$T/m.plumb"
+    hole="$T/hole.csv: 1 missing value, the first in row 19 (2024-02-28 18:00:00), column 'load'; give --missing gap, linear or seasonal"
+    fails 4 "lin-forecast: upstream lin-train failed: $hole" \
+        sh -c 'lin-train -L 6 -H 3 "$1/hole.csv" 2>"$1/first" | lin-forecast - "$1/s.csv"' - "$T"
+    says "lin-train: $hole" cat "$T/first"
+    fails 4 "ts-export: upstream lin-forecast failed: $hole" \
+        sh -c 'lin-forecast "$1/m.plumb" "$1/hole.csv" 2>"$1/first" | ts-export -f csv' - "$T"
+    run -0 sh -c 'lin-merge "$1/s.csv" 2>&1 >/dev/null | cat' - "$T"
+    fails 4 "lin-eval: upstream lin-merge failed: ${output#lin-merge: }" \
+        sh -c 'lin-merge "$1/s.csv" 2>/dev/null | lin-eval - "$1/s.csv"' - "$T"
+    # a reader that has gone does not keep the reason from people
+    status=$(sh -c '(sleep 0.2; lin-train "$1/hole.csv" 2>"$1/first"; echo $? >&3) | :' - "$T" 3>&1)
+    says "3 lin-train: $hole" echo "$status" "$(cat "$T/first")"
+}

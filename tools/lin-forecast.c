@@ -141,8 +141,9 @@ static enum pl_status write_forecast(struct pl_run *run, struct work *work,
 static enum pl_status forecast(struct pl_run *run, const struct command *command, struct work *work,
                                struct pl_writer *writer)
 {
+    struct pl_context *context = &run->context;
     int64_t steps = command->steps > 0 ? command->steps : work->forecaster.horizon;
-    enum pl_status status = pl_forecast_run(&run->context, &work->forecast, &work->forecaster,
+    enum pl_status status = pl_forecast_run(context, &work->forecast, &work->forecaster,
                                             &work->panel, steps, &work->bands, NULL);
     return status == PL_OK ? write_forecast(run, work, writer) : status;
 }
@@ -175,7 +176,9 @@ static enum pl_status produce(struct pl_run *run, const struct command *command,
     struct pl_writer *writer = pl_writer_open(context, run->common.output);
     if (!writer)
         return context->status;
-    enum pl_status status = make(run, command, work, writer);
+    enum pl_status status = load(run, command, work); /* the next tool hears of its failure */
+    if (status == PL_OK)
+        status = make(run, command, work, writer);
     if (status == PL_OK)
         return pl_writer_commit(context, writer);
     pl_writer_abort(context, writer, run->tool->name);
@@ -188,7 +191,10 @@ static enum pl_status produce_text(struct pl_run *run, const struct command *com
 {
     struct pl_context *context = &run->context;
     struct pl_view view;
-    enum pl_status status = pl_view_open(context, &view, run->common.output, table);
+    enum pl_status status = load(run, command, work);
+    if (status != PL_OK)
+        return status;
+    status = pl_view_open(context, &view, run->common.output, table);
     if (status == PL_OK)
         status = make(run, command, work, view.writer);
     return pl_view_close(context, &view, status);
@@ -205,8 +211,6 @@ static enum pl_status run(struct pl_run *run, void *data)
     enum pl_status status = check(run, command, &work.bands);
     if (status == PL_OK)
         status = pl_blas_open(context);
-    if (status == PL_OK)
-        status = load(run, command, &work);
     if (status == PL_OK)
         status = text ? produce_text(run, command, &work, make, table)
                       : produce(run, command, &work, make);

@@ -55,26 +55,42 @@ static enum pl_status add_operand(struct pl_context *context, struct work *work,
     return status;
 }
 
+/* All models are read before the first byte is written, but the writer is open from the start: it
+ * tells the next tool of a failure. */
+static enum pl_status merge(struct pl_run *run, struct work *work, struct pl_writer *writer)
+{
+    struct pl_context *context = &run->context;
+    int operands = run->operand_count > 0 ? run->operand_count : 1;
+    enum pl_status status = pl_history_start(context, &work->history, run->tool->name, PL_VERSION,
+                                             run->argc, run->argv, run->common.seed);
+    for (int i = 0; i < operands && !status; i++)
+        status = add_operand(context, work, pl_run_operand(run, i));
+    if (!status && work->models > 1)
+        status = pl_forecaster_settle(context, &work->forecaster);
+    if (status)
+        return status;
+    pl_run_note(run, "%d model%s, %lld windows", work->models, work->models == 1 ? "" : "s",
+                (long long)work->forecaster.training_windows);
+    return pl_forecaster_save(context, &work->forecaster,
+                              run->common.history ? &work->history : NULL, writer);
+}
+
 static enum pl_status run_command(struct pl_run *run, void *command)
 {
     struct pl_context *context = &run->context;
     struct work work = {0};
     (void)command;
     enum pl_status status = pl_run_binary_output(run);
+    if (status)
+        return status;
+    struct pl_writer *writer = pl_writer_open(context, run->common.output);
+    if (!writer)
+        return context->status;
+    status = merge(run, &work, writer);
     if (!status)
-        status = pl_history_start(context, &work.history, run->tool->name, PL_VERSION, run->argc,
-                                  run->argv, run->common.seed);
-    int operands = run->operand_count > 0 ? run->operand_count : 1;
-    for (int i = 0; i < operands && !status; i++)
-        status = add_operand(context, &work, pl_run_operand(run, i));
-    if (!status && work.models > 1)
-        status = pl_forecaster_settle(context, &work.forecaster);
-    if (!status) {
-        pl_run_note(run, "%d model%s, %lld windows", work.models, work.models == 1 ? "" : "s",
-                    (long long)work.forecaster.training_windows);
-        status = pl_forecaster_save(context, &work.forecaster, run->common.output,
-                                    run->common.history ? &work.history : NULL, run->tool->name);
-    }
+        status = pl_writer_commit(context, writer);
+    else
+        pl_writer_abort(context, writer, run->tool->name);
     pl_history_release(&work.history);
     pl_forecaster_release(&work.forecaster);
     return status;

@@ -33,6 +33,7 @@ static const struct pl_option options[] = {
 
 /* What one run works on. */
 struct work {
+    struct pl_writer *writer;    /* open from the start, so that the next tool hears of a failure */
     struct pl_operand data, old; /* old: the model to update */
     struct pl_arena arena;       /* of names */
     struct pl_panel panel;
@@ -143,10 +144,22 @@ static enum pl_status write_model(struct pl_run *run, struct work *work)
     if (!status)
         status = pl_operand_history(context, &work->data, &history);
     if (!status)
-        status = pl_forecaster_save(context, &work->forecaster, run->common.output,
-                                    run->common.history ? &history : NULL, run->tool->name);
+        status = pl_forecaster_save(context, &work->forecaster,
+                                    run->common.history ? &history : NULL, work->writer);
     pl_history_release(&history);
-    return status;
+    if (status)
+        return status;
+    struct pl_writer *writer = work->writer;
+    work->writer = NULL; /* freed by the commit */
+    return pl_writer_commit(context, writer);
+}
+
+static enum pl_status open_output(struct pl_run *run, struct work *work)
+{
+    if (pl_run_binary_output(run))
+        return run->context.status;
+    work->writer = pl_writer_open(&run->context, run->common.output);
+    return work->writer ? PL_OK : run->context.status;
 }
 
 static enum pl_status run_command(struct pl_run *run, void *arguments)
@@ -155,11 +168,13 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
     struct work work = {0};
     if (command->list_models)
         return list_models(run);
-    enum pl_status status = run->common.explain ? PL_OK : pl_run_binary_output(run);
+    enum pl_status status = run->common.explain ? PL_OK : open_output(run, &work);
     if (!status)
         status = command->update ? update(run, command, &work) : train(run, command, &work);
     if (!status && !run->common.explain)
         status = write_model(run, &work);
+    if (status)
+        pl_writer_abort(&run->context, work.writer, run->tool->name);
     pl_forecaster_release(&work.forecaster);
     pl_panel_release(&work.panel);
     pl_calendar_release(&work.training.calendar);

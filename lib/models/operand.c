@@ -51,18 +51,10 @@ enum pl_status pl_operand_history(struct pl_context *context, const struct pl_op
 }
 
 enum pl_status pl_forecaster_save(struct pl_context *context, struct pl_forecaster *forecaster,
-                                  const char *path, struct pl_history *history, const char *tool)
+                                  const struct pl_history *history, struct pl_writer *writer)
 {
-    struct pl_writer *writer = pl_writer_open(context, path);
-    if (!writer)
-        return context->status;
     enum pl_status status = pl_forecaster_write(context, forecaster, writer);
-    if (status == PL_OK && history)
+    if (!status && history)
         status = pl_history_write(context, history, writer);
-    if (status == PL_OK)
-        status = pl_writer_end(context, writer);
-    if (status == PL_OK)
-        return pl_writer_commit(context, writer);
-    pl_writer_abort(context, writer, tool);
-    return status;
+    return status ? status : pl_writer_end(context, writer);
 }

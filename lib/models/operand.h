@@ -31,10 +31,10 @@ enum pl_status pl_operand_panel(struct pl_context *context, const struct pl_oper
 enum pl_status pl_operand_history(struct pl_context *context, const struct pl_operand *operand,
                                   struct pl_history *history) PL_MUST_CHECK;
 
-/* Writes a model to path ("-": standard output) with its history (NULL: none); when that fails on a
- * pipe, tool is named in the error record. */
+/* All records of the model, its history (NULL: none) and the end; the writer stays the caller's to
+ * commit. */
 enum pl_status pl_forecaster_save(struct pl_context *context, struct pl_forecaster *forecaster,
-                                  const char *path, struct pl_history *history,
-                                  const char *tool) PL_MUST_CHECK;
+                                  const struct pl_history *history,
+                                  struct pl_writer *writer) PL_MUST_CHECK;
 
 #endif

@@ -11,9 +11,13 @@
  * the bytes are the same for any number of threads. */
 #include "stream/writer.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/crc32.h"
@@ -553,16 +557,28 @@ static enum pl_status put_failure(struct pl_context *context, struct pl_writer *
                   : put_record(context, writer, &header, cause->message, strlen(cause->message));
 }
 
+/* Flushes to a reader that may have gone. Its SIGPIPE must not end the process before the failure
+ * has been told. */
+static void flush_quietly(struct pl_context *context, struct pl_writer *writer)
+{
+    const struct timespec at_once = {0};
+    sigset_t broken_pipe, before;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    if (pl_writer_flush(context, writer) != PL_OK && errno == EPIPE)
+        sigtimedwait(&broken_pipe, NULL, &at_once);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 void pl_writer_abort(struct pl_context *context, struct pl_writer *writer, const char *tool)
 {
     if (!writer)
         return;
     struct pl_context own = {0}; /* the caller's failure stays what is told */
     bool can_tell = tool && !writer->broken && !writer->in_payload && !writer->output.temporary;
-    if (can_tell && context->status && put_failure(&own, writer, context, tool) == PL_OK) {
-        enum pl_status ignored = pl_writer_flush(&own, writer);
-        (void)ignored; /* who does not read us will not miss it */
-    }
+    if (can_tell && context->status && put_failure(&own, writer, context, tool) == PL_OK)
+        flush_quietly(&own, writer); /* who does not read us will not miss it */
     pl_output_abort(&writer->output);
     free_writer(writer);
 }
