@@ -209,6 +209,19 @@ make_noise() {
     ts-diff "$T/f.plumb" "$T/again.plumb"
 }
 
+@test "series that are too short are named and left out" {
+    { echo id,load; make_ramp 60 | sed '1d; s/^[^,]*/a/'; make_ramp 4 | sed '1d; s/^[^,]*/b/'; echo c,1; } >"$T/s.csv"
+    sed '/^[bc]/d' "$T/s.csv" >"$T/a.csv"
+    sed '/^a/d' "$T/s.csv" >"$T/bc.csv"
+    lin-train -q -L 6 -H 3 --id id "$T/s.csv" -o "$T/m.plumb"
+    fails 0 "lin-forecast: warning: series 'b' has 4 rows; the model's lookback of 6 needs at least as many; it is left out (and 1 more)" \
+        lin-forecast --id id --csv "$T/m.plumb" "$T/s.csv"
+    lin-forecast --id id --csv "$T/m.plumb" "$T/a.csv" | cmp - "$T/stdout"
+    [ "$(wc -l <"$T/stdout")" = 4 ]
+    fails 3 "lin-forecast: series 'b' has 4 rows; the model's lookback of 6 needs at least as many" \
+        lin-forecast --id id --csv "$T/m.plumb" "$T/bc.csv"
+}
+
 @test "a failure before the first byte reaches the next tool" {
     make_ramp 60 | sed '20s/,.*/,/' >"$T/hole.csv"
     make_ramp 60 >"$T/s.csv"

@@ -143,8 +143,10 @@ static enum pl_status forecast(struct pl_run *run, const struct command *command
 {
     struct pl_context *context = &run->context;
     int64_t steps = command->steps > 0 ? command->steps : work->forecaster.horizon;
-    enum pl_status status = pl_forecast_run(context, &work->forecast, &work->forecaster,
-                                            &work->panel, steps, &work->bands, NULL);
+    enum pl_status status = pl_forecast_leave_short(context, &work->forecaster, &work->panel);
+    if (status == PL_OK)
+        status = pl_forecast_run(context, &work->forecast, &work->forecaster, &work->panel, steps,
+                                 &work->bands, NULL);
     return status == PL_OK ? write_forecast(run, work, writer) : status;
 }
 

@@ -47,17 +47,17 @@ enum pl_status pl_forecast_names(struct pl_context *context, struct pl_arena *ar
 }
 
 /* The rows that a forecast needs must be there. */
-static enum pl_status check_past(struct pl_context *context, const struct job *job, int64_t track)
+static enum pl_status check_past(struct pl_context *context, const struct pl_forecaster *forecaster,
+                                 const struct pl_panel *panel, int64_t track)
 {
-    const struct pl_panel *panel = job->panel;
     const struct pl_track *the_track = &panel->tracks[track];
-    int64_t rows = panel->series[the_track->series].rows, lookback = job->forecaster->lookback;
+    int64_t rows = panel->series[the_track->series].rows, lookback = forecaster->lookback;
     char name[PL_PLACE_SIZE];
     pl_panel_track_name(panel, track, name);
     if (rows < lookback)
         return pl_fail(context, PL_BAD_DATA,
-                       "%s has %lld rows; the model's lookback of %lld needs at least as many",
-                       name, (long long)rows, (long long)lookback);
+                       "%s has %lld row%s; the model's lookback of %lld needs at least as many",
+                       name, (long long)rows, rows == 1 ? "" : "s", (long long)lookback);
     const struct pl_range *last =
         the_track->piece_count > 0 ? &the_track->pieces[the_track->piece_count - 1] : NULL;
     if (!last || last->end < rows || last->begin > rows - lookback)
@@ -65,6 +65,41 @@ static enum pl_status check_past(struct pl_context *context, const struct job *j
                        "%s: a gap in the last %lld rows, which the forecast starts from "
                        "(--missing linear fills it)",
                        name, (long long)lookback);
+    return PL_OK;
+}
+
+enum pl_status pl_forecast_leave_short(struct pl_context *context,
+                                       const struct pl_forecaster *forecaster,
+                                       struct pl_panel *panel)
+{
+    struct pl_context first = {0}; /* what the first of them lacks */
+    int64_t kept = 0, targets = panel->target_count, before = panel->series_count;
+    if (!panel->long_format)
+        return PL_OK; /* pl_forecast_run refuses it */
+    for (int64_t s = 0; s < before; s++) {
+        struct pl_context lack = {0};
+        for (int64_t t = 0; t < targets && lack.status == PL_OK; t++)
+            (void)check_past(&lack, forecaster, panel, s * targets + t);
+        if (lack.status != PL_OK && first.status == PL_OK)
+            first = lack;
+        if (lack.status != PL_OK)
+            continue;
+        panel->series[kept] = panel->series[s];
+        for (int64_t t = 0; t < targets; t++) {
+            panel->tracks[kept * targets + t] = panel->tracks[s * targets + t];
+            panel->tracks[kept * targets + t].series = kept;
+        }
+        kept++;
+    }
+    if (kept == 0)
+        return pl_fail(context, first.status, "%s", first.message);
+    if (kept < before - 1)
+        pl_warn(context, "%s; it is left out (and %lld more)", first.message,
+                (long long)(before - kept - 1));
+    else if (kept < before)
+        pl_warn(context, "%s; it is left out", first.message);
+    panel->series_count = kept;
+    panel->track_count = kept * targets;
     return PL_OK;
 }
 
@@ -99,7 +134,7 @@ static enum pl_status check(struct pl_context *context, const struct job *job)
                        (long long)job->forecast->steps, (long long)forecaster->horizon,
                        (long long)job->forecast->steps);
     for (int64_t t = 0; status == PL_OK && t < job->panel->track_count; t++)
-        status = check_past(context, job, t);
+        status = check_past(context, forecaster, job->panel, t);
     for (int64_t s = 0; status == PL_OK && s < job->panel->series_count; s++)
         status = check_future(context, job, s);
     return status;
@@ -142,7 +177,8 @@ static enum pl_status adapt(struct pl_context *context, const struct job *job, i
 }
 
 /* Puts a forecast and its intervals into the track's columns, in the series' unit. */
-static void put(const struct job *job, int64_t track, const double *standard, const double *half)
+static enum pl_status put(struct pl_context *context, const struct job *job, int64_t track,
+                          const double *standard, const double *half)
 {
     struct pl_forecast *forecast = job->forecast;
     const struct pl_track *the_track = &job->panel->tracks[track];
@@ -153,6 +189,11 @@ static void put(const struct job *job, int64_t track, const double *standard, co
         int64_t row = the_track->series * forecast->steps + i;
         double *out = forecast->values + row * forecast->column_count + the_track->target * width;
         double centre = standard[i] * scale + mean;
+        if (!isfinite(centre)) {
+            char name[PL_PLACE_SIZE];
+            pl_panel_track_name(job->panel, track, name);
+            return pl_fail(context, PL_NUMERIC, "%s: the forecast is not finite", name);
+        }
         out[0] = centre;
         for (int level = 0; level < forecast->bands.level_count; level++) {
             double block = half[level * horizon + i % horizon];
@@ -163,6 +204,7 @@ static void put(const struct job *job, int64_t track, const double *standard, co
             out[2 + 2 * level] = centre + distance * scale;
         }
     }
+    return PL_OK;
 }
 
 static enum pl_status forecast_track(struct pl_context *context, void *data, int64_t track)
@@ -194,7 +236,7 @@ static enum pl_status forecast_track(struct pl_context *context, void *data, int
             status = adapt(context, job, track, half);
     }
     if (status == PL_OK)
-        put(job, track, stretch.target + lookback, half);
+        status = put(context, job, track, stretch.target + lookback, half);
     pl_stretch_release(&stretch);
     free(half);
     return status;

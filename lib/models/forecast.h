@@ -20,6 +20,13 @@ struct pl_forecast {
     struct pl_arena arena; /* of names */
 };
 
+/* Takes out of a panel in long format the series that a forecast cannot start from, since they are
+ * shorter than the lookback or end in a gap; warns of the first and counts the others.  PL_BAD_DATA
+ * when none is left. */
+enum pl_status pl_forecast_leave_short(struct pl_context *context,
+                                       const struct pl_forecaster *forecaster,
+                                       struct pl_panel *panel) PL_MUST_CHECK;
+
 /* live: NULL, or [tracks] adaptive states that have seen all rows but the last; they take in that
  * row and this forecast.  Without them adaptive intervals are replayed from the panel's last rows.
  * PL_BAD_DATA when a series is shorter than the lookback, when its last rows have gaps, when
