@@ -10,6 +10,9 @@
 
 #include "models/forecaster_parts.h"
 
+/* No count is larger: sums of such stay far from where integers overflow. */
+#define MOST_COUNTED 1000000000000000
+
 /* ---- Reading the documents --------------------------------------------------------------- */
 
 static enum pl_status read_word(struct pl_context *context, const struct pl_meta_node *root,
@@ -91,7 +94,7 @@ static enum pl_status read_model_document(struct pl_context *context, struct pl_
         read_size(context, root, "targets", 1, most, &f->target_count) ||
         read_size(context, root, "past", 0, most, &f->past_count) ||
         read_size(context, root, "future", 0, most, &f->future_count) ||
-        read_size(context, root, "windows", 0, INT64_MAX, &f->training_windows) ||
+        read_size(context, root, "windows", 0, MOST_COUNTED, &f->training_windows) ||
         read_word(context, root, "solver", pl_solver_names, 2, &f->solver) ||
         read_word(context, root, "scale", pl_scale_names, 2, &f->scale) ||
         read_word(context, root, "missing", pl_missing_names, 4, &f->missing) ||
@@ -155,18 +158,46 @@ static enum pl_status find_array(struct pl_context *context, const struct pl_bun
     return pl_tensor_expect(context, *out, name, dtype, b < 0 ? 1 : c < 0 ? 2 : 3, dims);
 }
 
-/* A copy of it; floating-point values must be finite unless `holes`. */
+/* What the elements of a tensor may be. */
+enum domain { FINITE, FINITE_OR_MISSING, SIZE, STAMP };
+
+static bool in_domain(enum domain domain, enum pl_dtype dtype, double value)
+{
+    switch (domain) {
+    case FINITE_OR_MISSING:
+        return !isinf(value);
+    case SIZE:
+        return isfinite(value) && value >= 0 && (pl_dtype_is_float(dtype) || value <= MOST_COUNTED);
+    case STAMP:
+        return value >= (double)PL_STAMP_FIRST && value <= (double)PL_STAMP_LAST;
+    default:
+        return isfinite(value);
+    }
+}
+
+static enum pl_status check_array(struct pl_context *context, const char *name,
+                                  const struct pl_tensor *tensor, enum domain domain)
+{
+    int64_t count = pl_tensor_count(tensor);
+    for (int64_t i = 0; i < count; i++) {
+        double value = pl_element(tensor->data, tensor->dtype, i);
+        if (!in_domain(domain, tensor->dtype, value))
+            return pl_fail(context, PL_BAD_DATA, "'%s' holds %g, which no model has there", name,
+                           value);
+    }
+    return PL_OK;
+}
+
+/* A copy of it, its elements checked. */
 static enum pl_status read_array(struct pl_context *context, const struct pl_bundle *bundle,
                                  const char *name, enum pl_dtype dtype, int64_t a, int64_t b,
-                                 int64_t c, bool holes, void *out)
+                                 int64_t c, enum domain domain, void *out)
 {
     const struct pl_tensor *tensor;
-    if (find_array(context, bundle, name, dtype, a, b, c, &tensor))
+    if (find_array(context, bundle, name, dtype, a, b, c, &tensor) ||
+        check_array(context, name, tensor, domain))
         return context->status;
     int64_t count = pl_tensor_count(tensor);
-    for (int64_t i = 0; i < count && pl_dtype_is_float(dtype) && !holes; i++)
-        if (!isfinite(pl_element(tensor->data, dtype, i)))
-            return pl_fail(context, PL_BAD_DATA, "'%s' holds values that are not finite", name);
     void *copy = pl_new(context, (size_t)count, pl_dtype_size(dtype));
     if (!copy)
         return context->status;
@@ -182,16 +213,16 @@ static enum pl_status read_maps(struct pl_context *context, struct pl_forecaster
     int64_t horizon = f->horizon;
     double *weight = NULL, *bias = NULL, *extra = NULL;
     enum pl_status status = read_array(context, bundle, "weight", PL_F64, f->map_count, horizon,
-                                       regressors, false, &weight);
+                                       regressors, FINITE, &weight);
     if (!status)
         status =
-            read_array(context, bundle, "bias", PL_F64, f->map_count, horizon, -1, false, &bias);
+            read_array(context, bundle, "bias", PL_F64, f->map_count, horizon, -1, FINITE, &bias);
     if (!status && future > 0)
         status = read_array(context, bundle, "weight.future", PL_F64, f->map_count, horizon, future,
-                            false, &extra);
+                            FINITE, &extra);
     if (!status)
         status =
-            read_array(context, bundle, "ridge", PL_F64, f->map_count, -1, -1, false, &f->ridges);
+            read_array(context, bundle, "ridge", PL_F64, f->map_count, -1, -1, SIZE, &f->ridges);
     if (!status) {
         f->maps = pl_new(context, (size_t)f->map_count, sizeof *f->maps);
         status = f->maps ? PL_OK : context->status;
@@ -220,11 +251,11 @@ static enum pl_status read_scaler(struct pl_context *context, struct pl_forecast
     int64_t channels = pl_forecaster_channels(f);
     const struct pl_tensor *constant;
     f->scaler.count = channels;
-    if (read_array(context, bundle, "scaler.mean", PL_F64, channels, -1, -1, false,
+    if (read_array(context, bundle, "scaler.mean", PL_F64, channels, -1, -1, FINITE,
                    &f->scaler.mean) ||
-        read_array(context, bundle, "scaler.scale", PL_F64, channels, -1, -1, false,
+        read_array(context, bundle, "scaler.scale", PL_F64, channels, -1, -1, FINITE,
                    &f->scaler.scale) ||
-        read_array(context, bundle, "scaler.rows", PL_I64, channels, -1, -1, false,
+        read_array(context, bundle, "scaler.rows", PL_I64, channels, -1, -1, SIZE,
                    &f->scaler.rows) ||
         find_array(context, bundle, "scaler.constant", PL_BOOL, channels, -1, -1, &constant))
         return context->status;
@@ -233,7 +264,7 @@ static enum pl_status read_scaler(struct pl_context *context, struct pl_forecast
         return context->status;
     for (int64_t i = 0; i < channels; i++) {
         f->scaler.constant[i] = ((const uint8_t *)constant->data)[i] != 0;
-        if (!(f->scaler.scale[i] > 0) || f->scaler.rows[i] < 0)
+        if (!(f->scaler.scale[i] > 0))
             return pl_fail(context, PL_BAD_DATA, "the scaler of channel %" PRId64 " is not one",
                            i + 1);
     }
@@ -248,11 +279,11 @@ static enum pl_status read_errors(struct pl_context *context, struct pl_forecast
     if (!grid && !pl_bundle_tensor(bundle, "errors.sigma"))
         return PL_OK;
     f->grid_count = grid && grid->rank > 0 && grid->dims[0] == 1 ? 1 : tracks;
-    if (read_array(context, bundle, "errors.sigma", PL_F64, tracks, f->horizon, -1, false,
+    if (read_array(context, bundle, "errors.sigma", PL_F64, tracks, f->horizon, -1, SIZE,
                    &f->sigma) ||
-        read_array(context, bundle, "errors.windows", PL_F64, tracks, -1, -1, false, &f->unseen) ||
-        read_array(context, bundle, "errors.grid", PL_F32, f->grid_count, f->horizon, PL_GRID,
-                   false, &f->grids))
+        read_array(context, bundle, "errors.windows", PL_F64, tracks, -1, -1, SIZE, &f->unseen) ||
+        read_array(context, bundle, "errors.grid", PL_F32, f->grid_count, f->horizon, PL_GRID, SIZE,
+                   &f->grids))
         return context->status;
     return PL_OK;
 }
@@ -286,7 +317,8 @@ static enum pl_status read_stats(struct pl_context *context, struct pl_forecaste
         const struct pl_tensor *tensor = pl_bundle_tensor(bundle, name);
         if (!tensor)
             return pl_fail(context, PL_BAD_DATA, "the model has no tensor '%s'", name);
-        if (pl_tensor_expect(context, tensor, name, PL_F64, parts[p].tensor.rank + 1, dims))
+        if (pl_tensor_expect(context, tensor, name, PL_F64, parts[p].tensor.rank + 1, dims) ||
+            check_array(context, name, tensor, strcmp(name, "stats.count") ? FINITE : SIZE))
             return context->status;
         size_t bytes = pl_tensor_bytes(&parts[p].tensor);
         for (int64_t s = 0; s < count; s++) {
@@ -328,9 +360,9 @@ static enum pl_status read_all(struct pl_context *context, struct pl_forecaster 
     if (read_maps(context, f, bundle) || read_scaler(context, f, bundle) ||
         read_errors(context, f, bundle) ||
         read_array(context, bundle, "tail.values", PL_F64, channels, pl_forecaster_window(f) - 1,
-                   -1, true, &f->tail) ||
-        read_array(context, bundle, "tail.time", PL_I64, f->series_count, -1, -1, false, &f->end) ||
-        read_array(context, bundle, "tail.rows", PL_I64, f->series_count, -1, -1, false, &f->rows))
+                   -1, FINITE_OR_MISSING, &f->tail) ||
+        read_array(context, bundle, "tail.time", PL_I64, f->series_count, -1, -1, STAMP, &f->end) ||
+        read_array(context, bundle, "tail.rows", PL_I64, f->series_count, -1, -1, SIZE, &f->rows))
         return context->status;
     return read_stats(context, f, bundle);
 }

@@ -51,7 +51,7 @@ enum pl_status pl_operand_history(struct pl_context *context, const struct pl_op
 }
 
 enum pl_status pl_forecaster_save(struct pl_context *context, struct pl_forecaster *forecaster,
-                                  const struct pl_history *history, struct pl_writer *writer)
+                                  struct pl_history *history, struct pl_writer *writer)
 {
     enum pl_status status = pl_forecaster_write(context, forecaster, writer);
     if (!status && history)

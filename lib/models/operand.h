@@ -34,7 +34,7 @@ enum pl_status pl_operand_history(struct pl_context *context, const struct pl_op
 /* All records of the model, its history (NULL: none) and the end; the writer stays the caller's to
  * commit. */
 enum pl_status pl_forecaster_save(struct pl_context *context, struct pl_forecaster *forecaster,
-                                  const struct pl_history *history,
+                                  struct pl_history *history,
                                   struct pl_writer *writer) PL_MUST_CHECK;
 
 #endif

@@ -149,8 +149,8 @@ static void constant_series(void)
 }
 
 /* Writes to a pipe's file, reads back. */
-static void through_a_stream(struct pl_context *context, struct pl_forecaster *from,
-                             struct pl_forecaster *to)
+static enum pl_status through_a_stream(struct pl_context *context, struct pl_forecaster *from,
+                                       struct pl_forecaster *to)
 {
     char path[] = "/tmp/series_forecaster.XXXXXX";
     int fd = mkstemp(path);
@@ -161,12 +161,11 @@ static void through_a_stream(struct pl_context *context, struct pl_forecaster *f
           pl_writer_end(context, writer) == PL_OK && pl_writer_commit(context, writer) == PL_OK);
     struct pl_reader *reader = pl_reader_open(context, path, 0);
     CHECK(reader && pl_bundle_read(context, &bundle, reader, &found) == PL_OK);
-    CHECK(pl_forecaster_read(context, to, &bundle) == PL_OK);
-    if (context->status)
-        printf("# %s\n", context->message);
+    enum pl_status status = pl_forecaster_read(context, to, &bundle);
     pl_bundle_release(&bundle);
     pl_reader_close(reader);
     unlink(path);
+    return status;
 }
 
 static void written_and_read(void)
@@ -181,7 +180,7 @@ static void written_and_read(void)
         CHECK(pl_calendar_parse_fields(&data.context, &training.calendar, "weekday") == PL_OK);
         CHECK(pl_calendar_parse_seasons(&data.context, &training.calendar, "24:2") == PL_OK);
         train(&data, &panel, 0, ROWS, &training, &f);
-        through_a_stream(&data.context, &f, &back);
+        CHECK(through_a_stream(&data.context, &f, &back) == PL_OK);
         same_maps(&f, &back, 0);
         CHECK(back.type == f.type && back.stats_count == 2 && back.individual == individual);
         CHECK(memcmp(back.stats[1].xz, f.stats[1].xz, H * 10 * L * sizeof(double)) == 0);
@@ -261,6 +260,47 @@ static void damaged_models(void)
     pl_forecaster_release(&f);
     pl_panel_release(&panel);
     unlink(path);
+}
+
+/* The number at `place` of a sound model replaced by `bad`: refused, and the tensor is named. */
+static void refused_with(struct pl_forecaster *f, double *place, double bad, const char *reason)
+{
+    struct pl_context context = {0};
+    struct pl_forecaster back;
+    double good = *place;
+    *place = bad;
+    CHECK(through_a_stream(&context, f, &back) == PL_BAD_DATA);
+    CHECK(strstr(context.message, reason) != NULL);
+    *place = good;
+}
+
+/* Checksums say that bytes arrived, not that they make sense: a hostile or broken model must not
+ * end in maps of NaN or in counts that overflow. */
+static void refused_values(void)
+{
+    struct data data = {0};
+    struct pl_panel panel;
+    struct pl_forecaster f, back;
+    struct pl_training training = plain();
+    train(&data, &panel, 0, ROWS, &training, &f);
+    refused_with(&f, &f.stats[0].xy[3], NAN, ": 'stats.xy' holds nan");
+    refused_with(&f, &f.stats[0].xx[0], INFINITY, ": 'stats.xx' holds inf");
+    refused_with(&f, &f.stats[0].count, -1, ": 'stats.count' holds -1");
+    refused_with(&f, &f.ridges[0], -1, ": 'ridge' holds -1");
+    refused_with(&f, &f.sigma[1], -1, ": 'errors.sigma' holds -1");
+    refused_with(&f, &f.unseen[0], -1, ": 'errors.windows' holds -1");
+    refused_with(&f, &f.tail[0], INFINITY, ": 'tail.values' holds inf");
+    refused_with(&f, &f.maps[0].weight[0], NAN, ": 'weight' holds nan");
+    f.rows[0] = INT64_MAX;
+    CHECK(through_a_stream(&data.context, &f, &back) == PL_BAD_DATA);
+    CHECK(strstr(data.context.message, ": 'tail.rows' holds 9.2") != NULL);
+    f.rows[0] = ROWS;
+    data.context.status = PL_OK;
+    f.training_windows = INT64_MAX;
+    CHECK(through_a_stream(&data.context, &f, &back) == PL_BAD_DATA);
+    CHECK(strstr(data.context.message, ": meta model: windows is 9223372036854775807") != NULL);
+    pl_forecaster_release(&f);
+    pl_panel_release(&panel);
 }
 
 static void updated_as_if_trained_on_all(void)
@@ -444,6 +484,7 @@ int main(void)
     RUN(constant_series);
     RUN(written_and_read);
     RUN(damaged_models);
+    RUN(refused_values);
     RUN(updated_as_if_trained_on_all);
     RUN(one_row_after_another);
     RUN(merged_as_pieces);
