@@ -137,3 +137,17 @@ make_sine() {
     fails 3 "lin-eval: no window of lookback 24 and horizon 6 to score (the longest series has 19 rows)" \
         lin-eval "$T/m.plumb" "$T/short.csv"
 }
+
+@test "rows that came after those of the model are not said to be seen" {
+    awk 'BEGIN {
+        print "time,v"
+        for (i = 0; i < 500; i++)
+            printf "%s,%.3f\n", strftime("%Y-%m-%d %H:%M", 1704067200 + 3600 * i, 1), sin(i / 5) + i * i % 7 / 9
+    }' >"$T/s.csv"
+    head -n 401 "$T/s.csv" >"$T/first.csv"
+    sed 2,401d "$T/s.csv" >"$T/later.csv"
+    lin-train -q -L 24 -H 6 "$T/first.csv" -o "$T/m.plumb"
+    lin-eval "$T/m.plumb" "$T/later.csv" 2>"$T/stderr" >/dev/null
+    [ ! -s "$T/stderr" ]
+    lin-eval "$T/m.plumb" "$T/first.csv" 2>&1 >/dev/null | grep -q "was fitted to rows that are scored here"
+}

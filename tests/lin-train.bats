@@ -230,3 +230,9 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
             grep -q " nlinear .* $2  *$3\$"
     done
 }
+
+@test "values whose squares overflow" {
+    awk 'BEGIN { print "v"; for (i = 0; i < 100; i++) print (i % 7) "e307" }' >vast.csv
+    fails 3 "lin-train: vast.csv: column 'v': values too large to square; divide them first" \
+        lin-train -L 6 -H 2 vast.csv
+}

@@ -259,8 +259,11 @@ static bool saw(const struct job *job, int64_t series)
     const struct origins *origins = &job->origins[series];
     if (track < 0 || job->options->refit || origins->first > origins->last)
         return false;
-    return job->match.offset[series] + origins->first <
-           forecaster->rows[track / forecaster->target_count];
+    int64_t theirs = track / forecaster->target_count;
+    if (forecaster->stamped && job->panel->stamped &&
+        pl_panel_stamp(job->panel, series, origins->first) > forecaster->end[theirs])
+        return false; /* later rows than any the model was made from */
+    return job->match.offset[series] + origins->first < forecaster->rows[theirs];
 }
 
 static enum pl_status add_baseline(struct pl_context *context, struct pl_backtest *backtest,

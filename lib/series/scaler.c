@@ -90,6 +90,13 @@ enum pl_status pl_scaler_fit(struct pl_context *context, struct pl_scaler *scale
         pl_scaler_release(scaler);
         return context->status;
     }
+    for (int64_t i = 0; i < scaler->count; i++)
+        if (!isfinite(scaler->mean[i]) || !isfinite(scaler->scale[i])) {
+            pl_scaler_release(scaler);
+            return pl_fail(context, PL_BAD_DATA,
+                           "%s: column '%s': values too large to square; divide them first",
+                           panel->source, panel->columns[i % panel->column_count]);
+        }
     return PL_OK;
 }
 
