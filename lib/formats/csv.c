@@ -30,17 +30,22 @@ enum pl_status pl_csv_place(struct pl_context *context, const char *name, const 
     return pl_fail_at(context, "%s:%lld", name, (long long)line);
 }
 
-void pl_csv_note(struct pl_context *context, const char *name, int64_t dropped, int64_t replaced)
+void pl_csv_note(struct pl_context *context, const struct pl_csv_plan *plan, const char *name,
+                 int64_t dropped, int64_t replaced)
 {
-    if (dropped > 0) {
-        pl_warn(context, "%s: dropped %lld empty record%s at the end", name, (long long)dropped,
-                dropped == 1 ? "" : "s");
+    int64_t columns = 0;
+    for (int64_t i = 0; i < plan->count; i++) {
+        columns += plan->columns[i].kind == PL_CSV_EMPTY;
     }
-    if (replaced > 0) {
+    if (columns + dropped > 0) {
+        pl_warn(context, "%s: dropped what is empty at the end: columns %lld, records %lld", name,
+                (long long)columns, (long long)dropped);
+    }
+    if (plan->replaced + replaced > 0) {
         pl_warn(context,
-                "%s: replaced %lld byte%s that are not UTF-8 by U+FFFD (iconv -f latin1 -t utf-8 "
+                "%s: bytes that are not UTF-8 became U+FFFD, %lld times (iconv -f latin1 -t utf-8 "
                 "may help)",
-                name, (long long)replaced, replaced == 1 ? "" : "s");
+                name, (long long)(plan->replaced + replaced));
     }
 }
 

@@ -117,6 +117,7 @@ struct pl_csv_plan {
     char time_pattern[PL_TIME_PATTERN_SIZE], clock_pattern[PL_TIME_PATTERN_SIZE];
     bool zoned; /* stamps have an offset from UTC */
     int zone_minutes;
+    int64_t replaced; /* bytes in names that were not UTF-8 */
     const char *body; /* the first record of data, in the text that the plan was made from */
     struct pl_arena arena;
 };
@@ -152,8 +153,9 @@ char pl_csv_guess_delimiter(const struct pl_csv_dialect *dialect, const char *te
                             const char *end);
 bool pl_csv_guess_header(const struct pl_csv_dialect *dialect, const struct pl_csv_sample *sample);
 
-/* The pattern of a column's cells from row `first` on; false unless all that are there have one,
- * and some are.  *ambiguous: day and month might be the other way round. */
+/* The pattern of a column's cells from row `first` on; false unless most of those that are there
+ * have one: the others are errors to be told.  *ambiguous: day and month might be the other way
+ * round. */
 bool pl_csv_guess_time(const struct pl_csv_dialect *dialect, const struct pl_csv_sample *sample,
                        int64_t column, int64_t first, char pattern[PL_TIME_PATTERN_SIZE],
                        bool *ambiguous);
@@ -189,8 +191,10 @@ void pl_csv_rows_release(const struct pl_csv_plan *plan, struct pl_csv_rows *row
 enum pl_status pl_csv_write_head(struct pl_context *context, const struct pl_csv_plan *plan,
                                  struct pl_writer *writer) PL_MUST_CHECK;
 
-/* Warns about empty records at the end that were dropped, and bytes that were replaced; 0: not. */
-void pl_csv_note(struct pl_context *context, const char *name, int64_t dropped, int64_t replaced);
+/* Warns, once, about what was left out (empty columns and records at the end) or replaced (bytes
+ * that are not UTF-8, besides those in names). */
+void pl_csv_note(struct pl_context *context, const struct pl_csv_plan *plan, const char *name,
+                 int64_t dropped, int64_t replaced);
 
 /* Lines that text begins. */
 int64_t pl_csv_lines(const char *text, const char *end);

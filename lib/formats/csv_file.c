@@ -32,7 +32,7 @@ struct table {
     double *values; /* of all blocks, each in its own part */
     int64_t *time;
     int32_t *codes;
-    int64_t rows;
+    int64_t rows, replaced;
     bool mapped; /* the text is a file's mapping */
 };
 
@@ -218,12 +218,10 @@ static enum pl_status parse_table(struct pl_context *context, struct table *tabl
             return place(context, table, name, text);
         }
     }
-    int64_t replaced = 0;
     for (int64_t i = 0; i < table->count; i++) {
         table->rows += table->blocks[i].rows.count;
-        replaced += table->blocks[i].rows.replaced;
+        table->replaced += table->blocks[i].rows.replaced;
     }
-    pl_csv_note(context, name, 0, replaced);
     if (!status && table->rows == 0) {
         return pl_fail(context, PL_BAD_DATA, "%s: no data rows", name);
     }
@@ -267,7 +265,7 @@ enum pl_status pl_csv_import_file(struct pl_context *context, const struct pl_im
     end = pl_csv_trim(&table.plan.dialect, table.plan.body, end, &dropped);
     status = parse_table(context, &table, bytes->name, text, end);
     if (!status) {
-        pl_csv_note(context, bytes->name, dropped, 0);
+        pl_csv_note(context, &table.plan, bytes->name, dropped, table.replaced);
         pl_bytes_set_sum(bytes, join_sums(&table, text, text + size));
         status = write_table(context, &table, dtype, writer);
     }

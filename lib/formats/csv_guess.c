@@ -186,11 +186,13 @@ bool pl_csv_guess_header(const struct pl_csv_dialect *dialect, const struct pl_c
     return all_words;
 }
 
-/* Joins the patterns of a column's cells, with that order of day and month. */
-static bool join_patterns(const struct pl_csv_dialect *dialect, const struct pl_csv_sample *sample,
-                          int64_t column, int64_t first, bool day_first,
-                          char pattern[PL_TIME_PATTERN_SIZE])
+/* Joins the patterns of a column's cells, with that order of day and month.  Returns how many cells
+ * do not fit; INT64_MAX when those are not fewer than the ones that do. */
+static int64_t join_patterns(const struct pl_csv_dialect *dialect,
+                             const struct pl_csv_sample *sample, int64_t column, int64_t first,
+                             bool day_first, char pattern[PL_TIME_PATTERN_SIZE])
 {
+    int64_t good = 0, bad = 0;
     pattern[0] = '\0';
     for (int64_t row = first; row < sample->rows; row++) {
         const struct pl_csv_cell *cell = &sample->cells[row * sample->columns + column];
@@ -198,18 +200,22 @@ static bool join_patterns(const struct pl_csv_dialect *dialect, const struct pl_
         if (pl_csv_is_missing(dialect, cell)) {
             continue;
         }
-        if (!pl_time_pattern_guess(cell->text, cell->size, day_first, own)) {
-            return false;
-        }
-        if (pattern[0] == '\0') {
+        bool fits = pl_time_pattern_guess(cell->text, cell->size, day_first, own);
+        if (fits && pattern[0] == '\0') {
             memcpy(pattern, own, sizeof own);
-        } else if (!pl_time_pattern_join(pattern, own)) {
-            return false;
+        } else if (fits) {
+            fits = pl_time_pattern_join(pattern, own);
+        }
+        good += fits;
+        bad += !fits;
+        if (bad > good + SAMPLE_ROWS_LEAST) { /* text, in all likelihood */
+            break;
         }
     }
-    return pattern[0] != '\0';
+    return bad < good ? bad : INT64_MAX;
 }
 
+/* Times in the order of rows, as a series has them; cells that do not fit are let be. */
 static bool ascending(const struct pl_csv_dialect *dialect, const struct pl_csv_sample *sample,
                       int64_t column, int64_t first, const char *pattern)
 {
@@ -217,11 +223,11 @@ static bool ascending(const struct pl_csv_dialect *dialect, const struct pl_csv_
     int zone;
     for (int64_t row = first; row < sample->rows; row++) {
         const struct pl_csv_cell *cell = &sample->cells[row * sample->columns + column];
-        if (pl_csv_is_missing(dialect, cell)) {
+        if (pl_csv_is_missing(dialect, cell) ||
+            !pl_time_pattern_parse(pattern, cell->text, cell->size, &time, &zone)) {
             continue;
         }
-        if (!pl_time_pattern_parse(pattern, cell->text, cell->size, &time, &zone) ||
-            time < before) {
+        if (time < before) {
             return false;
         }
         before = time;
@@ -234,17 +240,18 @@ bool pl_csv_guess_time(const struct pl_csv_dialect *dialect, const struct pl_csv
                        bool *ambiguous)
 {
     char other[PL_TIME_PATTERN_SIZE];
-    bool day_first = join_patterns(dialect, sample, column, first, true, pattern);
-    bool month_first = join_patterns(dialect, sample, column, first, false, other);
+    int64_t day_first = join_patterns(dialect, sample, column, first, true, pattern);
+    int64_t month_first = join_patterns(dialect, sample, column, first, false, other);
     *ambiguous = false;
-    if (day_first && month_first && strcmp(pattern, other) != 0) {
+    bool day_better = day_first <= month_first;
+    if (day_first == month_first && day_first < INT64_MAX && strcmp(pattern, other) != 0) {
         bool day_ascends = ascending(dialect, sample, column, first, pattern);
         bool month_ascends = ascending(dialect, sample, column, first, other);
         *ambiguous = day_ascends == month_ascends;
-        day_first = day_ascends || !month_ascends;
+        day_better = day_ascends || !month_ascends;
     }
-    if (!day_first && month_first) {
+    if (!day_better) {
         memcpy(pattern, other, sizeof other);
     }
-    return day_first || month_first;
+    return day_first < INT64_MAX || month_first < INT64_MAX;
 }

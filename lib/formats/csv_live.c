@@ -21,6 +21,7 @@ struct live {
     enum pl_dtype dtype;
     struct pl_csv_plan plan;
     bool planned;
+    bool crowded; /* more text columns than a stream may have open: the input is read whole */
     struct pl_levels *levels; /* [text_count] */
     double *values;           /* room for the rows of one chunk */
     int64_t *time;
@@ -217,6 +218,10 @@ static enum pl_status start(struct pl_context *context, struct live *live, const
         return status;
     }
     live->planned = true;
+    live->crowded = 2 + 2 * live->plan.text_count > PL_OPEN_MAX;
+    if (live->crowded) {
+        return PL_OK;
+    }
     live->levels = pl_new(context, (size_t)live->plan.text_count + 1, sizeof *live->levels);
     return live->levels ? open_tensors(context, live) : context->status;
 }
@@ -257,7 +262,7 @@ static enum pl_status advance(struct pl_context *context, struct live *live, con
             return PL_OK;
         }
         status = start(context, live, text, end);
-        if (status) {
+        if (status || live->crowded) {
             return status;
         }
     }
@@ -267,7 +272,7 @@ static enum pl_status advance(struct pl_context *context, struct live *live, con
         status = take_records(context, live, text, end);
     }
     if (!status && ended) {
-        pl_csv_note(context, live->bytes->name, dropped, live->replaced);
+        pl_csv_note(context, &live->plan, live->bytes->name, dropped, live->replaced);
     }
     return status;
 }
@@ -276,7 +281,7 @@ static enum pl_status follow(struct pl_context *context, struct live *live)
 {
     size_t least = 1;
     enum pl_status status = PL_OK;
-    while (!status) {
+    while (!status && !live->crowded) {
         const uint8_t *data;
         size_t size;
         status = pl_bytes_peek(context, live->bytes, least, &data, &size);
@@ -287,6 +292,9 @@ static enum pl_status follow(struct pl_context *context, struct live *live)
         if (ended) {
             break;
         }
+    }
+    if (!status && live->crowded) {
+        return pl_csv_import_file(context, live->import, live->bytes, live->writer);
     }
     if (!status && live->rows == 0) {
         status = pl_fail(context, PL_BAD_DATA, "%s: no data rows", live->bytes->name);

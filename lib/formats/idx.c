@@ -43,8 +43,11 @@ static enum pl_status take_header(struct pl_context *context, struct pl_bytes *b
     }
     status = pl_bytes_take(context, bytes, (size_t)array->rank * DIMENSION, &data);
     for (int i = 0; i < array->rank && !status; i++, data += DIMENSION) {
-        array->dims[i] =
-            (int64_t)((uint32_t)data[0] << 24 | data[1] << 16 | data[2] << 8 | data[3]);
+        uint32_t size = 0;
+        for (int byte = 0; byte < DIMENSION; byte++) {
+            size = size << 8 | data[byte];
+        }
+        array->dims[i] = size;
     }
     return status;
 }

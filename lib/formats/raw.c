@@ -12,9 +12,8 @@ static enum pl_status parse_shape(struct pl_context *context, const char *text,
                                   struct pl_array *array, int *open)
 {
     *open = -1;
-    for (const char *comma = text; comma; text = comma + 1) {
-        comma = strchr(text, ',');
-        size_t size = comma ? (size_t)(comma - text) : strlen(text);
+    for (const char *end = text + strlen(text); text <= end; text += strcspn(text, ",") + 1) {
+        size_t size = strcspn(text, ",");
         int64_t value;
         if (!pl_parse_int64(text, size, &value) || value < -1 || (value == -1 && *open >= 0) ||
             array->rank == PL_MAX_RANK) {
