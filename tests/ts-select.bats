@@ -329,5 +329,5 @@ optim.step u8 [1]" list <(ts-select --order 'head,*.1.*' model.plumb)
     ts-select --head 2 f.plumb | ts-select -n history.values -o past.plumb
     ts-select -n history.values f.plumb | ts-diff -q - past.plumb
     [ "$(ts-select -n sst f.plumb | ts-export -f csv | head -n 1)" = date,sst ]
-    ! ts-select -n sst f.plumb | ts-info | grep history.values
+    [ "$(ts-select -n sst f.plumb | ts-info | grep -c history.values)" = 0 ]
 }
