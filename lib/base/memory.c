@@ -5,11 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     LINE = 64,               /* bytes of a cache line: the alignment of anything large */
     SMALL = 4096,            /* below this many bytes malloc's alignment will do */
     HUGE_PAGE = 1 << 21,     /* bytes of a huge page */
+    MANY_PAGES = 1 << 15,    /* from this many bytes on, pages are asked for together */
     BLOCK_LEAST = 4096,      /* an arena's first block */
     BLOCK_DOUBLED = 1 << 20, /* blocks double up to this size */
 };
@@ -19,7 +21,7 @@ enum {
  * filling fresh memory takes. */
 static void *aligned_block(size_t bytes)
 {
-    bool huge = bytes >= 2 * HUGE_PAGE;
+    bool huge = bytes >= HUGE_PAGE / 4 * 3; /* most of one will be used */
     void *block;
     if (posix_memalign(&block, huge ? HUGE_PAGE : LINE, bytes) != 0) {
         return NULL;
@@ -28,6 +30,19 @@ static void *aligned_block(size_t bytes)
         madvise(block, bytes, MADV_HUGEPAGE); /* advice: where it is refused, nothing is lost */
     }
     return block;
+}
+
+/* Has the pages of a block made at once, where the system can (Linux 5.14): one by one, on first
+ * touch, each costs a fault. */
+static void populate(void *block, size_t bytes)
+{
+#if defined(MADV_POPULATE_WRITE)
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t start = (uintptr_t)block / page * page;
+    madvise((void *)start, (uintptr_t)block + bytes - start, MADV_POPULATE_WRITE);
+#else
+    (void)block, (void)bytes;
+#endif
 }
 
 bool pl_mul_size(size_t a, size_t b, size_t *out)
@@ -76,6 +91,9 @@ void *pl_new(struct pl_context *context, size_t count, size_t size)
     void *block = bytes < SMALL ? calloc(1, bytes) : aligned_block(bytes);
     if (!block) {
         return out_of_memory(context, bytes);
+    }
+    if (bytes >= MANY_PAGES) {
+        populate(block, bytes);
     }
     return bytes < SMALL ? block : memset(block, 0, bytes);
 }

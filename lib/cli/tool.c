@@ -3,6 +3,8 @@
 #include "cli/tool.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -217,12 +219,21 @@ static enum pl_status finish_output(struct pl_context *context, enum pl_status s
     return pl_fail_errno(context, "cannot write standard output");
 }
 
+/* Freed memory stays with the process for the next block of its size: a run is short, and to get
+ * the pages anew, zeroed, would cost more than most of what is done with them. */
+static void keep_memory(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 32 << 20); /* the largest that is allowed */
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+}
+
 int pl_tool_main(const struct pl_tool *tool, int argc, char **argv)
 {
     struct pl_run run = {.tool = tool};
     struct pl_settings settings = {.tool = tool};
     enum pl_status status;
 
+    keep_memory();
     pl_descriptors_open();
     pl_signals_catch();
     run.stdin_terminal = isatty(STDIN_FILENO);
