@@ -107,6 +107,11 @@ END
     grep -qx 'registered: hires' "$T/out"
     ts-plot -f term -n casual "$T/long.plumb" >"$T/out"
     absent registered "$T/out"
+    ts-plot -f term --id rider "$TOP/data/bike_daily.csv" | grep -qx 'registered: hires'
+    lin-train -q --id rider -L 28 -H 7 "$TOP/data/bike_daily.csv" |
+        lin-forecast -q --id rider - "$TOP/data/bike_daily.csv" |
+        ts-plot -f term --id rider - "$TOP/data/bike_daily.csv" >"$T/out"
+    [ "$(grep -c ': hires  .* observed .* forecast' "$T/out")" = 2 ]
 }
 
 @test "curves over a column step or epoch share a chart" {

@@ -20,6 +20,7 @@ struct command {
     struct pl_list names;
     bool matrix;
     int64_t last;
+    struct pl_import import; /* how to read data that is not a stream */
 };
 
 static const struct pl_option options[] = {
@@ -41,6 +42,7 @@ static const struct pl_option options[] = {
            "show only the last N rows of what was observed (0: all, beside a forecast three times "
            "its length)",
            "500"),
+    PL_IMPORT_CSV_OPTIONS(struct command, import),
     PL_OPTIONS_END};
 
 static const struct pl_example examples[] = {
@@ -156,11 +158,13 @@ static enum pl_status read_operands(struct pl_run *run, const struct command *co
     for (int i = 0; i < count && status == PL_OK; i++) {
         struct pl_bundle bundle = {0}, observed = {0};
         struct pl_source source;
-        status = pl_input_bundle(context, pl_run_operand(run, i), NULL, &source, &bundle);
+        status =
+            pl_input_bundle(context, pl_run_operand(run, i), &command->import, &source, &bundle);
         bool forecast = status == PL_OK && pl_bundle_is_forecast(&bundle);
         bool beside = forecast && i + 1 < count;
         if (beside)
-            status = pl_input_bundle(context, pl_run_operand(run, ++i), NULL, &source, &observed);
+            status = pl_input_bundle(context, pl_run_operand(run, ++i), &command->import, &source,
+                                     &observed);
         if (status == PL_OK)
             status = pl_figure_add(context, figure, &choice, &bundle, beside ? &observed : NULL);
         if (status == PL_OK && forecast && !figure->title)

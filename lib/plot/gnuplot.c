@@ -30,6 +30,7 @@
 #define OBSERVED  "#263238"
 #define FORECAST  "#d9480f"
 #define FONT      "DejaVu Sans"
+#define DOTS_MAX  60 /* lines of few points show them */
 #define BAND_FILL "fs transparent solid 0.20 noborder"
 
 static const char *const curve_colours[PL_LINES_MAX] = {"#1f6fb2", "#d9480f", "#2b8a3e", "#862e9c",
@@ -214,6 +215,10 @@ static void put_legend(struct script *script, const struct pl_chart *chart)
 /* Bands overlap, so the narrow ones come out darker without any arithmetic on colours. */
 static void put_curves(struct script *script, const struct pl_chart *chart, int number, bool legend)
 {
+    int64_t points = 0;
+    for (int i = 0; i < chart->line_count; i++)
+        points += chart->lines[i].role == PL_LINE_CURVE ? 0 : chart->lines[i].count;
+    bool dots = points <= DOTS_MAX;
     put_points(script, chart, number);
     put(script, "plot ");
     for (int i = 0; i < chart->band_count; i++)
@@ -221,7 +226,7 @@ static void put_curves(struct script *script, const struct pl_chart *chart, int 
             BAND_FILL, FORECAST);
     for (int i = 0; i < chart->line_count; i++) {
         const struct pl_line *line = &chart->lines[i];
-        bool dots = line->count <= 60;
+        dots = dots && line->count <= DOTS_MAX;
         put(script, "%s$l%d_%d using 1:2 with %s lw %s lc rgb '%s'%s notitle", i ? ", " : "",
             number, i, dots ? "linespoints" : "lines",
             line->role == PL_LINE_FORECAST ? "1.8" : "1.3", line_colour(line, i),
