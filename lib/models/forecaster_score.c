@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/simd.h"
 #include "models/forecaster_parts.h"
 #include "models/linear_single.h"
 
@@ -92,6 +93,17 @@ static enum pl_status single_forecast(struct pl_context *context, const struct p
     return PL_OK;
 }
 
+PL_CLONES static void add_window(const double *restrict out, const double *restrict truth,
+                                 int64_t horizon, double *restrict squares,
+                                 double *restrict absolutes)
+{
+    for (int64_t h = 0; h < horizon; h++) {
+        double error = out[h] - truth[h];
+        squares[h] += error * error;
+        absolutes[h] += fabs(error);
+    }
+}
+
 static void add_errors(struct pass *pass, const struct pl_piece *piece, int64_t first,
                        int64_t count)
 {
@@ -99,12 +111,7 @@ static void add_errors(struct pass *pass, const struct pl_piece *piece, int64_t 
     for (int64_t w = 0; w < count; w++, pass->seen++) {
         const double *truth = piece->target + first + w + pass->lookback;
         const double *out = pass->out + w * horizon;
-        double *squares = pass->squares, *absolutes = pass->absolutes;
-        for (int64_t h = 0; h < horizon; h++) {
-            double error = out[h] - truth[h];
-            squares[h] += error * error;
-            absolutes[h] += fabs(error);
-        }
+        add_window(out, truth, horizon, pass->squares, pass->absolutes);
         /* Every k-th window, k = windows / sample_most, in integers. */
         bool take = pass->windows <= most ||
                     (pass->seen + 1) * most / pass->windows > pass->seen * most / pass->windows;

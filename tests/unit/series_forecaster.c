@@ -1,6 +1,7 @@
 /* Forecasters: training, reading back, updating, merging, on series of the test's own.
  * SPDX-License-Identifier: MIT */
 #include "models/forecaster.h"
+#include "models/linear_single.h"
 
 #include <unistd.h>
 
@@ -92,6 +93,36 @@ static void report_and_errors(void)
     CHECK(grid[94] < 2.5 * pl_forecaster_sigma(&f, 0, 0));
     pl_forecaster_release(&f);
     pl_panel_release(&panel);
+}
+
+static void single_precision(void)
+{
+    enum { WINDOWS = 300, PAST = 1 };
+    static double values[2][WINDOWS + L], exact[WINDOWS * H];
+    static float out[WINDOWS * H];
+    struct pl_context context = {0};
+    struct pl_linear map;
+    struct pl_linear_single single;
+    struct pl_rng rng = pl_rng_init(3, "single");
+    const double *past[] = {values[1]};
+    struct pl_piece piece = {WINDOWS + L, values[0], past, NULL};
+    for (int c = 0; c < 2; c++)
+        for (int i = 0; i < WINDOWS + L; i++)
+            values[c][i] = pl_rng_normal(&rng, (uint64_t)(i + c * 1000));
+    CHECK(pl_linear_init(&context, &map, L, H, PAST, 0) == PL_OK);
+    for (int i = 0; i < H * 2 * L; i++)
+        map.weight[i] = pl_rng_normal(&rng, (uint64_t)(5000 + i)) / L;
+    for (int i = 0; i < H; i++)
+        map.bias[i] = i;
+    CHECK(pl_linear_single_make(&context, &map, &single) == PL_OK);
+    CHECK(pl_linear_forecast(&context, &map, &piece, 1, WINDOWS, exact) == PL_OK);
+    CHECK(pl_linear_single_forecast(&context, &single, &piece, 1, WINDOWS, out) == PL_OK);
+    double worst = 0;
+    for (int i = 0; i < WINDOWS * H; i++)
+        worst = fmax(worst, fabs((double)out[i] - exact[i]));
+    CHECK_NEAR(worst, 0, 1e-5);
+    pl_linear_single_release(&single);
+    pl_linear_release(&map);
 }
 
 static void choice_of_a_model(void)
@@ -480,6 +511,7 @@ static void too_short(void)
 int main(void)
 {
     RUN(report_and_errors);
+    RUN(single_precision);
     RUN(choice_of_a_model);
     RUN(constant_series);
     RUN(written_and_read);
