@@ -4,7 +4,11 @@
  * Neighbouring numbers are alike in their high bytes and noise in their low ones.  The shuffle
  * writes all first bytes, then all second bytes, and so on: deflate then sees long runs of like
  * bytes and, beside them, noise that it soon gives up on.  Bytes of item k of n go from k * item +
- * byte to byte * n + k; a transposition, undone by its mirror image. */
+ * byte to byte * n + k; a transposition, undone by its mirror image.
+ *
+ * Level 1 of deflate, in per cent of the size and MB/s on one core, beside level 6: trained f32
+ * weights 86 at 49 (85 at 18), i32 codes 32 at 62 (30 at 22), u8 pictures 23 at 85 (21 at 39).  The
+ * last points are not worth two to three times the wait. */
 #include "stream/codec.h"
 
 #include <stdlib.h>
