@@ -284,6 +284,10 @@ optim.step u8 [1]" list <(ts-select --order 'head,*.1.*' model.plumb)
         for file in model live model; do ts-select --no-history $options $file.plumb; done | cmp - alike.file
         ts-select --no-history $options model.plumb live.plumb model.plumb | cmp - alike.file
     done
+    ts-select --no-history --segment 2 all.plumb | cmp - live.plumb
+    ts-select --no-history --segment 3 live.plumb live.plumb model.plumb | cmp - model.plumb
+    cat all.plumb | ts-select --no-history --segment 1 | cmp - model.plumb
+    fails 3 "ts-select: there is no segment 4, only 3" ts-select --segment 4 all.plumb -o x.plumb
 }
 
 @test "one history entry is added, unless not wanted" {

@@ -6,6 +6,7 @@
 #include "cli/tool.h"
 #include "edit/select.h"
 #include "formats/input.h"
+#include "stream/directory.h"
 #include "stream/history.h"
 
 struct command {
@@ -13,6 +14,7 @@ struct command {
     const char *rows, *order;
     int64_t head, tail;
     bool has_head, has_tail; /* they were given */
+    int64_t segment;         /* from 1; 0: all */
     int codec;               /* enum pl_codec; -1: as stored */
 };
 
@@ -27,6 +29,8 @@ static const struct pl_option options[] = {
             "rename what matches PATTERN; each * in NAME stands for what the * in PATTERN matched; "
             "the first rule that matches counts",
             "'encoder.*=enc.*'"),
+    PL_INT(struct command, segment, "segment", 0, "0", 0, 9e18, "N",
+           "copy only segment N of the input, counted from 1 over all operands; 0: all", "2"),
     PL_LIST(struct command, slice, "slice", 0, "GLOB[RANGES]",
             "cut tensors along their axes: one range an axis, such as 0:10, :, -5:, ::2, or one "
             "index, which takes the axis away",
@@ -108,21 +112,42 @@ static enum pl_status end_segment(struct pl_run *run, const struct pl_selected *
     return status == PL_OK ? pl_writer_end(context, writer) : status;
 }
 
-static enum pl_status select_file(struct pl_run *run, struct pl_select *select, const char *path,
-                                  struct pl_writer *writer)
+/* One run over all inputs. */
+struct job {
+    struct pl_run *run;
+    struct pl_select select;
+    struct pl_writer *writer;
+    int64_t wanted, segment; /* the one asked for (0: all), and those that have come */
+};
+
+/* Reads over a segment that was not asked for. */
+static enum pl_status skip_segment(struct pl_context *context, struct pl_reader *reader,
+                                   bool *found)
 {
-    struct pl_context *context = &run->context;
+    struct pl_directory directory = {0};
+    enum pl_status status = pl_directory_scan(context, &directory, reader, found);
+    pl_directory_release(&directory);
+    return status;
+}
+
+static enum pl_status select_file(struct job *job, const char *path)
+{
+    struct pl_context *context = &job->run->context;
     struct pl_source source = {0};
-    struct pl_selected selected;
     bool found = true;
     enum pl_status status = PL_OK;
     struct pl_reader *reader = pl_input_open(context, path, NULL, &source);
     if (!reader)
         return context->status;
     while (status == PL_OK && found) {
-        status = pl_select_segment(context, select, reader, writer, &selected, &found);
-        if (status == PL_OK && found)
-            status = end_segment(run, &selected, path, &source, writer);
+        struct pl_selected selected = {0};
+        bool wanted = job->wanted == 0 || job->segment + 1 == job->wanted;
+        status = wanted ? pl_select_segment(context, &job->select, reader, job->writer, &selected,
+                                            &found)
+                        : skip_segment(context, reader, &found);
+        job->segment += found;
+        if (status == PL_OK && found && wanted)
+            status = end_segment(job->run, &selected, path, &source, job->writer);
         pl_meta_release(&selected.history);
     }
     pl_reader_close(reader);
@@ -131,24 +156,27 @@ static enum pl_status select_file(struct pl_run *run, struct pl_select *select, 
 
 static enum pl_status run(struct pl_run *run, void *filled)
 {
+    const struct command *command = filled;
     struct pl_context *context = &run->context;
-    struct pl_select select = {0};
-    struct pl_writer *writer = NULL;
-    enum pl_status status = prepare(context, filled, &select);
+    struct job job = {.run = run, .wanted = command->segment};
+    enum pl_status status = prepare(context, command, &job.select);
     if (status == PL_OK)
         status = pl_run_binary_output(run);
     if (status == PL_OK) {
-        writer = pl_writer_open(context, run->common.output);
-        status = writer ? PL_OK : context->status;
+        job.writer = pl_writer_open(context, run->common.output);
+        status = job.writer ? PL_OK : context->status;
     }
     int count = run->operand_count > 0 ? run->operand_count : 1;
     for (int i = 0; i < count && status == PL_OK; i++)
-        status = select_file(run, &select, pl_run_operand(run, i), writer);
+        status = select_file(&job, pl_run_operand(run, i));
+    if (status == PL_OK && job.segment < job.wanted)
+        status = pl_fail(context, PL_BAD_DATA, "there is no segment %lld, only %lld",
+                         (long long)job.wanted, (long long)job.segment);
     if (status == PL_OK)
-        status = pl_writer_commit(context, writer);
+        status = pl_writer_commit(context, job.writer);
     else
-        pl_writer_abort(context, writer, run->tool->name);
-    pl_select_release(&select);
+        pl_writer_abort(context, job.writer, run->tool->name);
+    pl_select_release(&job.select);
     return status;
 }
 

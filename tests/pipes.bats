@@ -1,0 +1,106 @@
+# Pipelines of the stream tools: what goes in comes out, by whatever way.
+# SPDX-License-Identifier: MIT
+load helper
+bats_require_minimum_version 1.5.0
+
+setup() {
+    cd "$T"
+    ln -s "$TOP/data" data
+    S=$DATA/data
+}
+
+@test "import, export and import again" {
+    for file in data/*.csv; do
+        ts-import --no-history "$file" >a.plumb
+        ts-export -f csv a.plumb | ts-import --no-history | ts-diff a.plumb -
+        ts-export -f csv a.plumb >a.csv
+        ts-import --no-history a.csv | ts-export -f csv | cmp - a.csv
+    done
+    ts-import data/bike.csv.gz | ts-diff - <(gzip -dc data/bike.csv.gz)
+}
+
+@test "by way of every codec, order and cut into chunks" {
+    for file in data/beijing.csv data/seattle.csv; do
+        ts-import --no-history $file >a.plumb
+        ts-select --codec shuffle-zlib a.plumb | ts-select --order size | ts-select --codec raw --order name |
+            ts-select --codec zlib | ts-diff - a.plumb
+        cat $file | ts-import | ts-select --codec zlib | ts-diff - a.plumb
+    done
+}
+
+@test "renamed and renamed back, cut and put together" {
+    ts-import --no-history data/seattle.csv >a.plumb
+    ts-select --rename 'temp_*=t.*.x' --rename weather=sky a.plumb |
+        ts-select --rename 't.*.x=temp_*' --rename sky=weather --no-history >b.plumb
+    ts-diff a.plumb b.plumb
+    ts-info --meta series b.plumb | cmp - <(ts-info --meta series a.plumb)
+    { ts-export -f csv --no-history a.plumb 2>/dev/null || ts-export -f csv a.plumb; } >all.csv
+    {
+        ts-select --head 700 a.plumb | ts-export -f csv
+        ts-select --rows 700: a.plumb | ts-export -f csv | tail -n +2
+    } | cmp - all.csv
+    paste -d, <(ts-select -n temp_max --drop weather a.plumb | ts-export -f csv) \
+        <(ts-select -n temp_min --drop weather --drop time a.plumb | ts-export -f csv) >pasted.csv
+    ts-select -n 'temp_*' --drop weather a.plumb | ts-diff - pasted.csv
+}
+
+@test "casts there and back" {
+    ts-select --cast f32 data/beijing.csv | ts-select --cast f64 | ts-diff --rtol 6e-8 - data/beijing.csv
+    ts-select --cast bf16 data/elnino.csv | ts-select --cast f32 | ts-select --cast bf16 --no-history >a.plumb
+    ts-select --cast bf16 data/elnino.csv | ts-diff - a.plumb
+}
+
+@test "tee, check and compare in one line" {
+    ts-import data/co2.csv | tee w.plumb | ts-check -q
+    ts-diff w.plumb data/co2.csv
+    cat w.plumb w.plumb | ts-info --json >out
+    [ "$(wc -l <out)" = 2 ]
+    ts-info --history w.plumb | sh >again.plumb
+    cmp w.plumb again.plumb
+}
+
+@test "the history of a pipeline makes its result again" {
+    ts-import data/beijing.csv | ts-select -n 'T*' -n DEWP --head 500 | ts-select --cast f32 --codec zlib >a.plumb
+    ts-info --history a.plumb >script
+    sh script >b.plumb
+    ts-diff a.plumb b.plumb
+    [ "$(grep -c '^ts-' script)" -ge 1 ]
+}
+
+@test "a live series goes through row by row" {
+    mkfifo rows
+    exec 9<>rows
+    ts-import <rows | ts-select -n load | ts-select --cast f32 | ts-export -f csv >out &
+    printf 'time,load,wind\n' >&9
+    for h in 00 01 02; do printf '2024-01-01 %s:00,%d,1\n' $h $((10 + h)) >&9; done
+    for ((i = 0; i < 100; i++)); do
+        [ "$(wc -l <out)" -ge 2 ] && break
+        sleep 0.1
+    done
+    [ "$(sed -n 2p out)" = "2024-01-01 00:00,10" ]
+    exec 9>&-
+    wait
+}
+
+@test "the commands of the manual: column of a gzipped file, with statistics" {
+    need_data data/series/ETTh2.csv.gz
+    ts-import "$S/series/ETTh2.csv.gz" | ts-select -n OT | ts-info --stats >out
+    grep -q '^  OT ' out
+    [ "$(grep -c '^  ' out)" = 1 ]
+}
+
+@test "safetensors through tee and check" {
+    need_data data/formats/safetensors/mnist_cnn.safetensors
+    ts-import "$S/formats/safetensors/mnist_cnn.safetensors" | tee w.plumb | ts-check -q && ts-diff w.plumb w.plumb
+    ts-diff w.plumb "$S/formats/safetensors/mnist_cnn.safetensors"
+    cat w.plumb w.plumb | ts-info --json >out
+    [ "$(wc -l <out)" = 2 ]
+    ts-export -f safetensors w.plumb | ts-diff - w.plumb
+}
+
+@test "raw tokens to NPY and back" {
+    need_data data/models/stories260K/sample-valid.u16
+    ts-import -f raw --dtype u16 --shape 64,512 "$S/models/stories260K/sample-valid.u16" | ts-export -f npy >v.npy
+    [ "$(ts-info v.npy | awk '/u16/ { print $3, $4 }')" = "[64, 512]" ]
+    tail -c 65536 v.npy | cmp - <(head -c 65536 "$S/models/stories260K/sample-valid.u16")
+}
