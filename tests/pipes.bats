@@ -68,18 +68,17 @@ setup() {
 }
 
 @test "a live series goes through row by row" {
-    mkfifo rows
-    exec 9<>rows
-    ts-import <rows | ts-select -n load | ts-select --cast f32 | ts-export -f csv >out &
-    printf 'time,load,wind\n' >&9
-    for h in 00 01 02; do printf '2024-01-01 %s:00,%d,1\n' $h $((10 + h)) >&9; done
-    for ((i = 0; i < 100; i++)); do
-        [ "$(wc -l <out)" -ge 2 ] && break
-        sleep 0.1
-    done
-    [ "$(sed -n 2p out)" = "2024-01-01 00:00,10" ]
-    exec 9>&-
-    wait
+    mkfifo in out
+    ts-import <in 3>&- | ts-select -n load 3>&- | ts-select --cast f32 3>&- | ts-export -f csv >out 3>&- &
+    exec 8>in 9<out
+    { echo time,load,wind && for h in 00 01 02 03; do echo "2024-01-01 $h:00,1$h,5"; done; } >&8
+    read -r -t 10 line <&9 && [ "$line" = time,load ]
+    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 00:00,100" ]
+    for h in 01 02 03; do read -r -t 10 line <&9; done
+    echo "2024-01-01 04:00,17,5" >&8
+    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 04:00,17" ]
+    exec 8>&- 9<&-
+    wait $! || true
 }
 
 @test "the commands of the manual: column of a gzipped file, with statistics" {

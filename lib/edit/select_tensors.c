@@ -127,6 +127,8 @@ enum pl_status pl_select_part(struct pl_select_job *job, const struct pl_header 
         if (status == PL_OK && !closes)
             status = pl_transform_chunk_end(context, transform, job->writer);
     }
+    if (status == PL_OK && pl_reader_may_wait(job->reader)) /* a live series is passed on */
+        status = pl_writer_flush(context, job->writer);
     if (status == PL_OK && closes) {
         pl_transform_release(transform);
         free(plan);

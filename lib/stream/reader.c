@@ -100,6 +100,12 @@ bool pl_reader_is_mapped(const struct pl_reader *reader)
     return reader->inlet.memory || reader->inlet.file.map;
 }
 
+bool pl_reader_may_wait(const struct pl_reader *reader)
+{
+    const struct pl_inlet *inlet = &reader->inlet;
+    return !pl_inlet_is_random(inlet) && inlet->to - inlet->from < PL_BLOCK;
+}
+
 const struct pl_record *pl_reader_record(const struct pl_reader *reader)
 {
     return &reader->record;

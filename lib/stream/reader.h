@@ -53,6 +53,10 @@ void pl_reader_close(struct pl_reader *reader); /* NULL is harmless */
 const char *pl_reader_name(const struct pl_reader *reader);
 bool pl_reader_is_mapped(const struct pl_reader *reader);
 
+/* True when the next record has not been read ahead, so that pl_reader_next may wait for it: time
+ * to flush what was written. */
+bool pl_reader_may_wait(const struct pl_reader *reader);
+
 /* The next record, end records included; *record = NULL at the legal end of the input.  What the
  * caller did not take of the previous record's payload is skipped.  An error record makes this
  * PL_INCOMPLETE ("upstream lin-train failed: ...") after *record was set to it; the record can
