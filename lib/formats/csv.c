@@ -2,18 +2,18 @@
  * SPDX-License-Identifier: MIT */
 #include "formats/csv.h"
 
+#include "base/simd.h"
 #include "formats/importers.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int64_t pl_csv_lines(const char *text, const char *end)
+PL_CLONES int64_t pl_csv_lines(const char *text, const char *end)
 {
-    int64_t lines = 0;
-    while (text < end) {
-        text = pl_csv_next_line(text, end);
-        lines++;
+    int64_t lines = text < end && end[-1] != '\n'; /* the last one may not end */
+    for (; text < end; text++) {
+        lines += *text == '\n';
     }
     return lines;
 }

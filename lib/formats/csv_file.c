@@ -1,11 +1,14 @@
-/* A whole table in memory (mapped) to solid tensors, in parallel.
+/* A whole table, mapped or in memory, to solid tensors, in parallel.
  * SPDX-License-Identifier: MIT
  *
  * The text is cut into blocks of a mebibyte at starts of records; each block is parsed on its own,
  * by as many threads as there are, and what comes out is joined in order.  Blocks do not depend on
  * the number of threads, nor does the result: codes of text columns are given in order of first
  * appearance when blocks are joined.  Peak memory is the tensors' size; nothing is written before
- * everything is parsed, so that a bad cell in the last line leaves no half of a stream behind. */
+ * everything is parsed, so that a bad cell in the last line leaves no half of a stream behind.
+ *
+ * The text of a file is addressed by its mapping, but each block is read into memory that is used
+ * again and again: that costs less than having pages mapped in to look at them but once. */
 #include "formats/csv.h"
 
 #include <stdio.h>
@@ -16,7 +19,7 @@
 #include "base/crc32.h"
 #include "base/parallel.h"
 
-enum { BLOCK = 1 << 20 };
+enum { BLOCK = 1 << 20, RECORD = 1 << 16 /* a record is seldom longer */ };
 
 struct block {
     const char *text, *end;
@@ -33,8 +36,35 @@ struct table {
     int64_t *time;
     int32_t *codes;
     int64_t rows, replaced;
-    bool mapped; /* the text is a file's mapping */
+    bool mapped;                /* the text is a file's mapping */
+    const struct pl_file *file; /* which, if it can be read; else NULL */
 };
+
+/* Shows a stretch of the text, a copy of it where there is a file to read.  The caller frees the
+ * copy. */
+static enum pl_status show(struct pl_context *context, const struct table *table, const char *text,
+                           size_t size, const char **shown, char **copy)
+{
+    *shown = text;
+    *copy = NULL;
+    if (!table->file) {
+        return PL_OK;
+    }
+    *shown = *copy = pl_resize(context, NULL, size, 1);
+    if (!*copy) {
+        return context->status;
+    }
+    uint64_t offset = (uint64_t)(text - (const char *)table->file->map);
+    enum pl_status status = PL_OK;
+    for (size_t done = 0, got; done < size && !status; done += got) {
+        status =
+            pl_read_at(context, table->file->fd, *copy + done, size - done, offset + done, &got);
+        if (!status && got == 0) {
+            status = pl_fail(context, PL_SYSTEM, "the file became shorter while it was read");
+        }
+    }
+    return status ? pl_fail_at(context, "%s", table->file->name) : PL_OK;
+}
 
 /* Text need not stay in memory between the passes: a file's pages come back when needed. */
 static void give_back(const struct table *table, const struct block *block)
@@ -47,10 +77,32 @@ static void give_back(const struct table *table, const struct block *block)
     }
 }
 
-static enum pl_status cut_blocks(struct pl_context *context, struct table *table, const char *end)
+/* Finds the end of a block whose start is known, and how many rows it can hold. */
+static enum pl_status cut_block(struct pl_context *context, const struct table *table,
+                                struct block *block, const char *end)
 {
     const struct pl_csv_plan *plan = &table->plan;
-    const char *at = plan->body;
+    const char *shown, *cut = NULL, *at = block->text;
+    char *copy;
+    size_t left = (size_t)(end - at), size = left < BLOCK + RECORD ? left : BLOCK + RECORD;
+    if (show(context, table, at, size, &shown, &copy)) {
+        free(copy);
+        return context->status;
+    }
+    if (left > BLOCK) {
+        cut = pl_csv_cut(&plan->dialect, shown, shown + BLOCK, shown + size);
+        block->end = cut ? at + (cut - shown) : pl_csv_cut(&plan->dialect, at, at + BLOCK, end);
+    }
+    block->end = block->end ? block->end : end;
+    block->most = cut || left <= BLOCK ? pl_csv_rows_most(plan, shown, shown + (block->end - at))
+                                       : pl_csv_rows_most(plan, at, block->end);
+    free(copy);
+    return PL_OK;
+}
+
+static enum pl_status cut_blocks(struct pl_context *context, struct table *table, const char *end)
+{
+    const char *at = table->plan.body;
     table->blocks = pl_new(context, (size_t)(end - at) / BLOCK + 1, sizeof *table->blocks);
     if (!table->blocks) {
         return context->status;
@@ -58,9 +110,9 @@ static enum pl_status cut_blocks(struct pl_context *context, struct table *table
     while (at < end) {
         struct block *block = &table->blocks[table->count++];
         block->text = at;
-        block->end = end - at > BLOCK ? pl_csv_cut(&plan->dialect, at, at + BLOCK, end) : end;
-        block->end = block->end ? block->end : end;
-        block->most = pl_csv_rows_most(plan, at, block->end);
+        if (cut_block(context, table, block, end)) {
+            return context->status;
+        }
         at = block->end;
         give_back(table, block);
     }
@@ -100,12 +152,19 @@ static enum pl_status parse_block(struct pl_context *context, void *job, int64_t
 {
     struct table *table = job;
     struct block *block = &table->blocks[item];
-    enum pl_status status =
-        pl_csv_parse(context, &table->plan, block->text, block->end, &block->rows);
-    block->sum = pl_crc32(0, block->text, (size_t)(block->end - block->text));
+    size_t size = (size_t)(block->end - block->text);
+    const char *shown;
+    char *copy;
+    enum pl_status status = show(context, table, block->text, size, &shown, &copy);
     if (!status) {
-        give_back(table, block);
+        status = pl_csv_parse(context, &table->plan, shown, shown + size, &block->rows);
+        block->sum = pl_crc32(0, shown, size);
     }
+    if (block->rows.fault) {
+        block->rows.fault = block->text + (block->rows.fault - shown);
+    }
+    free(copy);
+    give_back(table, block);
     return status;
 }
 
@@ -245,7 +304,9 @@ static uint32_t join_sums(const struct table *table, const char *text, const cha
 enum pl_status pl_csv_import_file(struct pl_context *context, const struct pl_import *import,
                                   struct pl_bytes *bytes, struct pl_writer *writer)
 {
-    struct table table = {.mapped = bytes->spooled || (bytes->file.map && !bytes->compressed)};
+    bool plain = bytes->file.map && !bytes->compressed;
+    struct table table = {.mapped = bytes->spooled || plain,
+                          .file = plain && !bytes->spooled ? &bytes->file : NULL};
     const uint8_t *data;
     size_t size;
     enum pl_dtype dtype;
