@@ -192,16 +192,19 @@ static inline bool join(uint64_t number, int64_t power, double *out)
     return true;
 }
 
-double pl_decimal(uint64_t number, int64_t power)
+/* The same for any power. */
+static double join_any(uint64_t number, int64_t power)
 {
-    double value;
-    if (join(number, power, &value)) {
-        return value;
-    }
     char text[48];
     power = power > 9999 ? 9999 : power < -9999 ? -9999 : power;
     snprintf(text, sizeof text, "%llue%d", (unsigned long long)number, (int)power);
     return strtod(text, NULL);
+}
+
+double pl_decimal(uint64_t number, int64_t power)
+{
+    double value;
+    return join(number, power, &value) ? value : join_any(number, power);
 }
 
 /* The value of any number of digits, [at, end) with at most one point among them, times
@@ -278,8 +281,8 @@ size_t pl_scan_double(const char *text, size_t size, char point, double *out)
     double value;
     if (digits > DIGITS_MOST) {
         value = join_many(first, digits_end, power - fraction);
-    } else {
-        value = pl_decimal(number, power - fraction);
+    } else if (!join(number, power - fraction, &value)) {
+        value = join_any(number, power - fraction);
     }
     if (isinf(value)) {
         return 0;

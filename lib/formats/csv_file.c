@@ -1,7 +1,7 @@
 /* A whole table, mapped or in memory, to solid tensors, in parallel.
  * SPDX-License-Identifier: MIT
  *
- * The text is cut into blocks of a mebibyte at starts of records; each block is parsed on its own,
+ * The text is cut into blocks that fit a cache at starts of records; each block is parsed on its own,
  * by as many threads as there are, and what comes out is joined in order.  Blocks do not depend on
  * the number of threads, nor does the result: codes of text columns are given in order of first
  * appearance when blocks are joined.  Peak memory is the tensors' size; nothing is written before
@@ -19,7 +19,7 @@
 #include "base/crc32.h"
 #include "base/parallel.h"
 
-enum { BLOCK = 1 << 20, RECORD = 1 << 16 /* a record is seldom longer */ };
+enum { BLOCK = 1 << 18, RECORD = 1 << 14 /* a record is seldom longer */ };
 
 struct block {
     const char *text, *end;

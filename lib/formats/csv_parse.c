@@ -13,12 +13,14 @@
 
 #include "base/number.h"
 #include "base/text.h"
+#include "formats/time_element.h"
 
 struct parser {
     const struct pl_csv_plan *plan;
     const struct pl_csv_dialect *dialect;
     const char *end;
     struct pl_csv_rows *rows;
+    struct pl_time_reader time, clock;
     struct pl_buffer scratch; /* the cell's text, cleaned */
 };
 
@@ -109,11 +111,11 @@ static enum pl_status parse_time(struct pl_context *context, struct parser *pars
 {
     const struct pl_csv_plan *plan = parser->plan;
     bool clock = column == plan->clock, offset;
-    const char *pattern = clock ? plan->clock_pattern : plan->time_pattern;
+    const struct pl_time_reader *reader = clock ? &parser->clock : &parser->time;
     int64_t time, *out = &parser->rows->time[parser->rows->count];
     int zone;
-    if (!pl_time_pattern_parse(pattern, cell->text, cell->size, &time, &zone) &&
-        (clock || pattern[0] == 'e' || !pl_time_parse(cell->text, cell->size, &time, &offset))) {
+    if (!pl_time_read(reader, cell->text, cell->size, &time, &zone) &&
+        (clock || reader->scale || !pl_time_parse(cell->text, cell->size, &time, &offset))) {
         return pl_csv_is_missing(parser->dialect, cell)
                    ? fail_cell(context, parser, column, cell, "the time is missing")
                    : fail_cell(context, parser, column, cell, "not a time like those above");
@@ -209,6 +211,8 @@ enum pl_status pl_csv_parse(struct pl_context *context, const struct pl_csv_plan
                             const char *at, const char *end, struct pl_csv_rows *rows)
 {
     struct parser parser = {.plan = plan, .dialect = &plan->dialect, .end = end, .rows = rows};
+    pl_time_reader_init(&parser.time, plan->time_pattern);
+    pl_time_reader_init(&parser.clock, plan->clock_pattern);
     bool blank_is_record = plan->count == 1;
     enum pl_status status = PL_OK;
     rows->levels = pl_new(context, (size_t)plan->text_count + 1, sizeof *rows->levels);

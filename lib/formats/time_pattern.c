@@ -237,24 +237,33 @@ static bool parse_epoch(const char *text, size_t size, int64_t scale, int64_t *n
     return !__builtin_add_overflow(*nanoseconds, *text == '-' ? -part : part, nanoseconds);
 }
 
-bool pl_time_pattern_parse(const char *pattern, const char *text, size_t size, int64_t *nanoseconds,
-                           int *zone_minutes)
+void pl_time_reader_init(struct pl_time_reader *reader, const char *pattern)
 {
-    int64_t scale = epoch_scale(pattern);
-    if (scale) {
-        return size > 0 && parse_epoch(text, size, scale, nanoseconds);
+    reader->scale = epoch_scale(pattern);
+    reader->count = 0;
+    while (reader->count < PL_TIME_PATTERN_SIZE &&
+           pl_time_element_next(&pattern, &reader->elements[reader->count])) {
+        reader->count++;
+    }
+}
+
+bool pl_time_read(const struct pl_time_reader *reader, const char *text, size_t size,
+                  int64_t *nanoseconds, int *zone_minutes)
+{
+    if (reader->scale) {
+        return size > 0 && parse_epoch(text, size, reader->scale, nanoseconds);
     }
     struct fields fields = {.calendar = {.year = 1970, .month = 1, .day = 1}};
     const char *at = text, *end = text + size;
-    struct pl_time_element element;
-    while (pl_time_element_next(&pattern, &element)) {
-        if (element.field) {
-            if (!read_field(&element, &at, end, &fields)) {
+    for (int i = 0; i < reader->count; i++) {
+        const struct pl_time_element *element = &reader->elements[i];
+        if (element->field) {
+            if (!read_field(element, &at, end, &fields)) {
                 return false;
             }
-        } else if (at < end && *at == element.byte) {
+        } else if (at < end && *at == element->byte) {
             at++;
-        } else if (at == end && fields.dated && (element.byte == ' ' || element.byte == 'T')) {
+        } else if (at == end && fields.dated && (element->byte == ' ' || element->byte == 'T')) {
             break; /* a date alone: midnight */
         } else {
             return false;
@@ -270,6 +279,14 @@ bool pl_time_pattern_parse(const char *pattern, const char *text, size_t size, i
         *zone_minutes = fields.zone_minutes;
     }
     return true;
+}
+
+bool pl_time_pattern_parse(const char *pattern, const char *text, size_t size, int64_t *nanoseconds,
+                           int *zone_minutes)
+{
+    struct pl_time_reader reader;
+    pl_time_reader_init(&reader, pattern);
+    return pl_time_read(&reader, text, size, nanoseconds, zone_minutes);
 }
 
 static size_t write_epoch(int64_t nanoseconds, int64_t scale, char out[PL_TIME_WRITTEN_SIZE])
