@@ -113,7 +113,7 @@ static void describe_time(struct pl_context *context, struct pl_meta *meta,
         pl_meta_add_text(context, meta, root, "time_zone", zone);
     }
     bool clock = plan->clock >= 0 || pl_time_pattern_has_clock(plan->time_pattern);
-    pl_meta_add_bool(context, meta, root, "date_only", !clock);
+    pl_meta_add_bool(context, meta, root, "dates_only", !clock);
 }
 
 /* What writing the table again needs beside the tensors: where each column stood that is not one

@@ -26,7 +26,10 @@ static enum pl_status start_member(struct pl_context *context, struct pl_gunzip 
         gunzip->padding = true;
         return PL_OK;
     }
-    enum { GZIP_ONLY = 16 };
+    enum { GZIP_ONLY = 16, MAGIC = 0x1f };
+    if (gunzip->open && *in != MAGIC) {
+        return pl_fail(context, PL_BAD_DATA, "junk behind the compressed data");
+    }
     int code = gunzip->open ? inflateReset(&gunzip->stream)
                             : inflateInit2(&gunzip->stream,
                                            gunzip->bare ? -MAX_WBITS : MAX_WBITS + GZIP_ONLY);

@@ -45,8 +45,7 @@ static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes,
     const char *refusal;
     *format = pl_format_sniff(data, size, &refusal);
     if (size == 0) {
-        return pl_bytes_fail(context, bytes, bytes->file.regular ? PL_BAD_DATA : PL_INCOMPLETE,
-                             "the input is empty");
+        return pl_bytes_fail(context, bytes, PL_INCOMPLETE, "the input is empty");
     }
     if (*format == PL_FORMAT_AUTO) {
         return pl_bytes_fail(context, bytes, PL_BAD_DATA, "%s%s", refusal ? "this is " : "",
