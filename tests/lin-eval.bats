@@ -60,8 +60,11 @@ make_sine() {
     lin-train -q -L 48 -H 12 --split 0.5,0.2,0.3 "$T/s.csv" -o "$T/m.plumb"
     lin-eval --json --folds 10 --step 5 "$T/m.plumb" "$T/s.csv" >"$T/r.json"
     [ "$(json "$T/r.json" windows)" = 10 ]
-    lin-eval --json --folds 100 --step 12 "$T/m.plumb" "$T/s.csv" >"$T/r.json" 2>/dev/null
-    [ "$(json "$T/r.json" windows)" = 79 ]
+    lin-eval --json --folds 100 --step 12 --refit "$T/m.plumb" "$T/s.csv" >"$T/r.json" 2>"$T/notes"
+    [ "$(json "$T/r.json" windows)" = 78 ]
+    [ "$(json "$T/r.json" folds)" = 78 ]
+    says "lin-eval: warning: the rows allow only 78 of 100 folds" cat "$T/notes"
+    [ "$(lin-eval -q --json --folds 100 "$T/m.plumb" "$T/s.csv" | jq .windows)" = 79 ]
 }
 
 @test "a fold without refitting is what lin-forecast says" {

@@ -134,6 +134,9 @@ static enum pl_status run(struct pl_run *run, void *data)
     if (status == PL_OK && backtest.seen)
         pl_warn(context, "the model was fitted to rows that are scored here, which flatters it: "
                          "train with --split, or use --folds N --refit");
+    if (status == PL_OK && backtest.folds < command->folds)
+        pl_warn(context, "the rows allow only %lld of %lld folds", (long long)backtest.folds,
+                (long long)command->folds);
     if (status == PL_OK)
         status = report(run, command, &backtest, &forecaster, &panel, &asked);
     pl_backtest_release(&backtest);

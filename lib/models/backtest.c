@@ -35,6 +35,7 @@ struct job {
     struct pl_linear baselines[2]; /* the other contenders */
     int baseline_count;
     int64_t season;
+    int64_t folds;              /* that there are rows for */
     struct pl_metrics *metrics; /* [contenders][tracks] */
 };
 
@@ -224,14 +225,15 @@ static enum pl_status find_origins(struct pl_context *context, const struct job 
     struct pl_range range = {0, rows};
     origins->step = 1;
     if (options->folds > 0) {
-        int64_t back;
+        /* a fit needs a window before its origin, a forecast only a lookback */
+        int64_t least = forecaster->lookback + (options->refit ? forecaster->horizon : 0), back;
         origins->step = options->step > 0 ? options->step : forecaster->horizon;
         origins->last = rows - forecaster->horizon;
         if (!pl_mul_int64(options->folds - 1, origins->step, &back))
             back = INT64_MAX;
         origins->first = origins->last - back;
-        if (origins->first < forecaster->lookback) { /* the earliest origin on the same grid */
-            int64_t steps = (origins->last - forecaster->lookback) / origins->step;
+        if (origins->first < least) { /* the earliest origin on the same grid */
+            int64_t steps = (origins->last - least) / origins->step;
             origins->first = origins->last - (steps > 0 ? steps : 0) * origins->step;
         }
     } else {
@@ -294,6 +296,10 @@ static enum pl_status prepare(struct pl_context *context, struct pl_backtest *ba
         status = context->status;
     for (int64_t s = 0; status == PL_OK && s < panel->series_count; s++) {
         status = find_origins(context, job, s, &job->origins[s]);
+        const struct origins *origins = &job->origins[s];
+        int64_t count = (origins->last - origins->first) / origins->step + 1;
+        if (status == PL_OK && origins->last >= origins->first && count > backtest->folds)
+            backtest->folds = count;
         backtest->seen = backtest->seen || (status == PL_OK && saw(job, s));
     }
     if (status == PL_OK)
@@ -317,7 +323,7 @@ static enum pl_status prepare(struct pl_context *context, struct pl_backtest *ba
 static enum pl_status run_refitted(struct pl_context *context, struct job *job)
 {
     const struct pl_forecaster *forecaster = job->forecaster;
-    int64_t series_count = job->panel->series_count, folds = job->options->folds;
+    int64_t series_count = job->panel->series_count, folds = job->folds;
     int64_t maps = forecaster->map_count, overlap = forecaster->lookback + forecaster->horizon - 1;
     enum pl_status status = PL_OK;
     struct origins *all = job->origins;
@@ -416,6 +422,7 @@ enum pl_status pl_backtest_run(struct pl_context *context, struct pl_backtest *b
     backtest->season = job.season;
     backtest->names[backtest->contender_count++] = forecaster->type->name;
     enum pl_status status = prepare(context, backtest, &job);
+    job.folds = backtest->folds;
     if (status == PL_OK)
         status = options->refit ? run_refitted(context, &job)
                                 : pl_parallel(context, panel->track_count, score_track, &job);

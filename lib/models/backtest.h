@@ -29,7 +29,8 @@ struct pl_backtest {
     int64_t track_count;
     int64_t windows; /* origins scored, over all series (a window of many columns is one) */
     int64_t season;
-    bool seen; /* some of the origins lie in rows that the model was fitted to */
+    int64_t folds; /* that there are rows for, at most as many as asked */
+    bool seen;     /* some of the origins lie in rows that the model was fitted to */
 };
 
 /* PL_BAD_DATA when no origin has its lookback and horizon rows. */

@@ -46,7 +46,7 @@ enum pl_status pl_backtest_report(struct pl_context *context, const struct pl_ba
     pl_meta_add_int(context, report, root, "lookback", forecaster->lookback);
     pl_meta_add_int(context, report, root, "horizon", horizon);
     if (options->folds > 0) {
-        pl_meta_add_int(context, report, root, "folds", options->folds);
+        pl_meta_add_int(context, report, root, "folds", backtest->folds);
         pl_meta_add_bool(context, report, root, "refit", options->refit);
     }
     pl_meta_add_int(context, report, root, "series", panel->series_count);
