@@ -243,6 +243,7 @@ options() {
 }
 
 @test "a terminal on standard input and no operand: the usage, exit 2" {
+    need_terminal
     terminal() {
         local status=0
         case $("$1" --help | sed -n 's/^usage: [^ ]* .options.//p') in ' '*) ;; *) return 0 ;; esac

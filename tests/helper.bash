@@ -52,3 +52,8 @@ need_data() {
         [ -e "$DATA/$file" ] || skip "no test data: $file"
     done
 }
+
+# need_terminal: skips the test where no pseudo-terminal can be made, as in a bare chroot.
+need_terminal() {
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no pseudo-terminal"
+}

@@ -51,6 +51,7 @@ make_noise() {
 
 @test "a terminal gets a table" {
     command -v script >/dev/null || skip "no script(1)"
+    need_terminal
     script -qec "lin-forecast -q -n 2 '$TOP/data/elnino_monthly.csv'" /dev/null </dev/null |
         tr -d '\r' >"$T/table"
     grep -qE '^time +sst$' "$T/table"

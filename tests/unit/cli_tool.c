@@ -113,6 +113,7 @@ static int run_tool(const char *stdout_path, const char *const *arguments)
         dup2(out, STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
+        signal(SIGINT, SIG_DFL); /* what runs in the background is born deaf to it */
         _exit(pl_tool_main(&tool, argc, argv));
     }
     close(ends[1]);
