@@ -214,27 +214,37 @@ static bool day_exists(const struct pl_calendar *calendar)
            (leap || calendar->month != 2 || calendar->day < 29);
 }
 
-static bool parse_epoch(const char *text, size_t size, int64_t scale, int64_t *nanoseconds)
+/* A count with a fraction, exact to the nanosecond; false for anything else. */
+static bool parse_count(const char *text, size_t size, int64_t scale, int64_t *nanoseconds)
 {
     const char *point = memchr(text, '.', size);
-    size_t whole = point ? (size_t)(point - text) : size, digits = size - whole;
+    size_t whole = point ? (size_t)(point - text) : size;
+    int64_t part = 0;
     if (!pl_parse_int64(text, whole, nanoseconds) ||
         __builtin_mul_overflow(*nanoseconds, scale, nanoseconds)) {
-        double value; /* 1.4673312e9, .5: rounded as doubles are */
-        bool number = pl_scan_double(text, size, '.', &value) == size;
-        value *= (double)scale;
-        *nanoseconds = number && fabs(value) < 9e18 ? (int64_t)llround(value) : 0;
-        return number && fabs(value) < 9e18;
+        return false;
     }
-    int64_t part = 0;
-    for (size_t i = 1; i < digits; i++) {
-        if (!isdigit((unsigned char)point[i])) {
+    for (size_t i = whole + 1; i < size; i++) {
+        if (!isdigit((unsigned char)text[i])) {
             return false;
         }
         scale /= 10;
-        part += (point[i] - '0') * scale;
+        part += (text[i] - '0') * scale;
     }
     return !__builtin_add_overflow(*nanoseconds, *text == '-' ? -part : part, nanoseconds);
+}
+
+static bool parse_epoch(const char *text, size_t size, int64_t scale, int64_t *nanoseconds)
+{
+    double value;
+    if (parse_count(text, size, scale, nanoseconds)) {
+        return true;
+    }
+    if (pl_scan_double(text, size, '.', &value) != size || fabs(value) * (double)scale > 9.2e18) {
+        return false;
+    }
+    *nanoseconds = (int64_t)llround(value * (double)scale); /* 1.7e9: as exact as doubles are */
+    return true;
 }
 
 void pl_time_reader_init(struct pl_time_reader *reader, const char *pattern)
