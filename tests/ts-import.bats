@@ -555,3 +555,16 @@ safetensors() {
     tensors "$T/stdout" | grep -q '^values f64 \[9357, 13\]$'
     ts-export "$T/stdout" | sed -n 2p | says 10/03/2004,18.00.00,2.6,1360,150,11.9,1046,166,1056,113,1692,1268,13.6,48.9,0.7578 cat
 }
+
+# PL_REWRITE=yes writes the verdicts anew.
+@test "hostile files: each has its verdict, and none has another" {
+    cd "$TOP/tests/hostile"
+    for file in *; do
+        case $file in make | verdicts) continue ;; esac
+        status=0
+        message=$(ts-import -q "$file" 2>&1 >/dev/null) || status=$?
+        echo "$file: $status $message"
+    done | sed 's/ *$//' >"$T/verdicts"
+    [ -z "$PL_REWRITE" ] || cp "$T/verdicts" verdicts
+    diff verdicts "$T/verdicts"
+}
