@@ -160,9 +160,11 @@ static enum pl_status take_record(struct pl_context *context, struct pl_collecti
         item = find(collection, header->name);
         return item ? take_close(context, item) : PL_OK;
     case PL_RECORD_META:
-        return strcmp(header->name, "safetensors") == 0 && !collection->metadata.root
-                   ? pl_reader_meta(context, reader, &collection->metadata)
-                   : PL_OK;
+        if (strcmp(header->name, "safetensors") != 0) {
+            return PL_OK;
+        }
+        pl_meta_release(&collection->metadata); /* of several, the last one counts */
+        return pl_reader_meta(context, reader, &collection->metadata);
     default:
         return PL_OK;
     }

@@ -1,11 +1,12 @@
 /* A whole table, mapped or in memory, to solid tensors, in parallel.
  * SPDX-License-Identifier: MIT
  *
- * The text is cut into blocks that fit a cache at starts of records; each block is parsed on its own,
- * by as many threads as there are, and what comes out is joined in order.  Blocks do not depend on
- * the number of threads, nor does the result: codes of text columns are given in order of first
- * appearance when blocks are joined.  Peak memory is the tensors' size; nothing is written before
- * everything is parsed, so that a bad cell in the last line leaves no half of a stream behind.
+ * The text is cut into blocks that fit a cache at starts of records; each block is parsed on its
+ * own, by as many threads as there are, and what comes out is joined in order.  Blocks do not
+ * depend on the number of threads, nor does the result: codes of text columns are given in order of
+ * first appearance when blocks are joined.  Peak memory is the tensors' size; nothing is written
+ * before everything is parsed, so that a bad cell in the last line leaves no half of a stream
+ * behind.
  *
  * The text of a file is addressed by its mapping, but each block is read into memory that is used
  * again and again: that costs less than having pages mapped in to look at them but once. */

@@ -58,7 +58,7 @@ enum pl_status pl_csv_dialect_init(struct pl_context *context, struct pl_csv_dia
 {
     *dialect = (struct pl_csv_dialect){.point = import->decimal_comma ? ',' : '.'};
     dialect->comment = import->comment ? import->comment : "#";
-    dialect->comment_size = strlen(dialect->comment);
+    dialect->comment_size = strcmp(dialect->comment, "none") ? strlen(dialect->comment) : 0;
     enum pl_status status =
         import->missing ? set_missing(context, dialect, import->missing, arena) : PL_OK;
     return status ? status : set_delimiter(context, dialect, import->delimiter, text, end);

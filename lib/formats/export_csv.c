@@ -227,7 +227,8 @@ static enum pl_status take_meta(struct pl_context *context, struct pl_sheet *she
                                 struct pl_reader *reader, const char *name)
 {
     struct pl_meta meta = {0};
-    if (strcmp(name, "series") == 0 && !sheet->series.root && !sheet->begun) {
+    if (strcmp(name, "series") == 0 && !sheet->begun) {
+        pl_meta_release(&sheet->series); /* of several, the last one counts */
         return pl_reader_meta(context, reader, &sheet->series);
     }
     if (strcmp(name, "stream") != 0) {

@@ -30,7 +30,7 @@ struct pl_import {
     /* CSV */
     const char *delimiter; /* NULL: found from the first lines; "\\t" is a tab */
     int header;            /* enum pl_import_header */
-    const char *comment;   /* lines that begin so are skipped; NULL: "#"; "": there are none */
+    const char *comment;   /* lines that begin so are skipped; NULL: "#"; "none": there are none */
     const char *missing;   /* further words for a missing cell, separated by commas */
     bool decimal_comma;
     const char *time_column; /* name or number, or "none"; NULL: the first that parses as times */
@@ -58,7 +58,7 @@ struct pl_source {
             "CSV: what stands between cells; \\t is a tab, a blank is any run of blanks", ";"),    \
     PL_CHOICE(s, f.header, "header", 0, "auto", "auto|yes|no", "WHEN",                             \
               "CSV: whether the first record holds the column names"),                             \
-    PL_TEXT(s, f.comment, "comment", 0, "#", "TEXT", "CSV: lines that begin so are skipped", "//"), \
+    PL_TEXT(s, f.comment, "comment", 0, "#", "TEXT", "CSV: lines that begin so are skipped; none: none are", "//"), \
     PL_FLAG(s, f.decimal_comma, "decimal-comma", 0, "no", "CSV: fractions are written 3,14"),      \
     PL_TEXT(s, f.time_column, "time", 0, NULL, "COLUMN",                                           \
             "CSV: name or number of the time column, or none; found by itself when not given",     \

@@ -12,7 +12,10 @@
 #include "formats/sheet.h"
 #include "stream/pattern.h"
 
-enum { LAST = INT32_MAX }; /* a place behind all others */
+enum {
+    LAST = INT32_MAX,      /* a place behind all others */
+    COLUMNS_MOST = 1 << 24 /* of one tensor: a shape costs nothing to claim */
+};
 
 size_t pl_sheet_find(const struct pl_sheet *sheet, const char *name)
 {
@@ -44,6 +47,16 @@ static struct pl_sheet_column *add_column(struct pl_context *context, struct pl_
     }
     sheet->column_count++;
     return column;
+}
+
+static enum pl_status check_width(struct pl_context *context, const struct pl_sheet *sheet,
+                                  const struct pl_sheet_tensor *tensor)
+{
+    return tensor->width <= COLUMNS_MOST
+               ? PL_OK
+               : pl_fail(context, PL_BAD_DATA,
+                         "%s: tensor '%s' has %lld columns, which is too many", sheet->source,
+                         tensor->name, (long long)tensor->width);
 }
 
 /* A column that stood at a known place among the others. */
@@ -182,6 +195,9 @@ static enum pl_status add_values(struct pl_context *context, struct pl_sheet *sh
     bool named = names < sheet->tensor_count && sheet->tensors[names].dtype == PL_U8;
     const char *at = named ? sheet->tensors[names].rows : NULL;
     const char *end = named ? at + sheet->tensors[names].count : NULL;
+    if (check_width(context, sheet, tensor)) {
+        return context->status;
+    }
     for (int64_t i = 0; i < tensor->width; i++) {
         char name[PL_NAME_MAX + 1];
         size_t size = at && at < end ? strnlen(at, (size_t)(end - at)) : 0;
@@ -272,6 +288,9 @@ static enum pl_status begin_series(struct pl_context *context, struct pl_sheet *
 static enum pl_status add_tensor(struct pl_context *context, struct pl_sheet *sheet, size_t index)
 {
     const struct pl_sheet_tensor *tensor = &sheet->tensors[index];
+    if (check_width(context, sheet, tensor)) {
+        return context->status;
+    }
     for (int64_t i = 0; i < tensor->width; i++) {
         char name[PL_NAME_MAX + 32];
         if (tensor->rank == 2) {
