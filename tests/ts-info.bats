@@ -135,6 +135,7 @@ temp_min" cat names
 }
 
 @test "a header that claims more than is there costs nothing" {
+    [ -z "$CHECKER" ] || skip "memory is no measure under $CHECKER"
     start huge.plumb
     record 'meta: stream' 'kind: series'
     record 'tensor: values, dtype: f64, shape: [~, 1000000000000000]'

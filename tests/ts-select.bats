@@ -290,6 +290,22 @@ optim.step u8 [1]" list <(ts-select --order 'head,*.1.*' model.plumb)
     fails 3 "ts-select: there is no segment 4, only 3" ts-select --segment 4 all.plumb -o x.plumb
 }
 
+@test "--explain tells what would come, from headers alone" {
+    make_model
+    says "TENSOR        DTYPE  SHAPE   SIZE  HOW
+enc.0.weight  f16    [1, 4]   8 B  renamed, cut, converted
+enc.1.weight  u8     [2]      2 B  renamed
+head          u8     []       1 B  copied
+11 B of elements, 8.1 MiB of memory" ts-select --explain --drop '*.bias' --drop 'optim*' --rename 'encoder.*=enc.*' \
+        --slice '*.0.weight[1:2]' --cast 'f16:*.0.weight' model.plumb
+    make_live
+    says "TENSOR  DTYPE  SHAPE      SIZE  HOW
+x       u8     [6]         6 B  recoded
+q       u8     [~, 2]  unknown  recoded
+6 B of elements, 24.1 MiB of memory" ts-select --explain --codec zlib live.plumb
+    fails 3 "ts-select: nothing is named 'z'; there is 'x', 'q'" ts-select --explain -n z live.plumb
+}
+
 @test "one history entry is added, unless not wanted" {
     ts-import data/co2.csv >a.plumb
     ts-select --head 5 a.plumb | ts-select --cast f32 >b.plumb

@@ -55,7 +55,7 @@ static const struct pl_option options[] = {
     PL_OPTIONS_END,
 };
 
-static const char *const unused[] = {"seed", "memory", "explain", NULL};
+static const char *const unused[] = {"seed", "memory", NULL};
 
 /* Fills the selection from the options. */
 static enum pl_status prepare(struct pl_context *context, const struct command *command,
@@ -118,6 +118,7 @@ struct job {
     struct pl_select select;
     struct pl_writer *writer;
     int64_t wanted, segment; /* the one asked for (0: all), and those that have come */
+    struct pl_buffer explained;
 };
 
 /* Reads over a segment that was not asked for. */
@@ -142,11 +143,15 @@ static enum pl_status select_file(struct job *job, const char *path)
     while (status == PL_OK && found) {
         struct pl_selected selected = {0};
         bool wanted = job->wanted == 0 || job->segment + 1 == job->wanted;
-        status = wanted ? pl_select_segment(context, &job->select, reader, job->writer, &selected,
-                                            &found)
-                        : skip_segment(context, reader, &found);
+        if (!wanted)
+            status = skip_segment(context, reader, &found);
+        else if (!job->writer)
+            status = pl_select_explain(context, &job->select, reader, &job->explained, &found);
+        else
+            status =
+                pl_select_segment(context, &job->select, reader, job->writer, &selected, &found);
         job->segment += found;
-        if (status == PL_OK && found && wanted)
+        if (status == PL_OK && found && wanted && job->writer)
             status = end_segment(job->run, &selected, path, &source, job->writer);
         pl_meta_release(&selected.history);
     }
@@ -160,9 +165,9 @@ static enum pl_status run(struct pl_run *run, void *filled)
     struct pl_context *context = &run->context;
     struct job job = {.run = run, .wanted = command->segment};
     enum pl_status status = prepare(context, command, &job.select);
-    if (status == PL_OK)
+    if (status == PL_OK && !run->common.explain)
         status = pl_run_binary_output(run);
-    if (status == PL_OK) {
+    if (status == PL_OK && !run->common.explain) {
         job.writer = pl_writer_open(context, run->common.output);
         status = job.writer ? PL_OK : context->status;
     }
@@ -172,10 +177,13 @@ static enum pl_status run(struct pl_run *run, void *filled)
     if (status == PL_OK && job.segment < job.wanted)
         status = pl_fail(context, PL_BAD_DATA, "there is no segment %lld, only %lld",
                          (long long)job.wanted, (long long)job.segment);
-    if (status == PL_OK)
+    if (status == PL_OK && run->common.explain)
+        status = pl_run_text_output(run, job.explained.data, job.explained.size);
+    else if (status == PL_OK)
         status = pl_writer_commit(context, job.writer);
     else
         pl_writer_abort(context, job.writer, run->tool->name);
+    pl_buffer_release(&job.explained);
     pl_select_release(&job.select);
     return status;
 }

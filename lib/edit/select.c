@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "edit/select_job.h"
 
 /* Reads the segment's headers from the reader's place, which is its start, and goes back there. */
@@ -46,8 +47,9 @@ static enum pl_status take_record(struct pl_select_job *job, const struct pl_rec
         return status == PL_OK ? pl_select_document(job, header->name) : status;
     case PL_RECORD_PRIVATE:
         status = pl_select_check_free(job, "");
-        return status == PL_OK ? pl_writer_copy(job->context, job->writer, job->reader, NULL)
-                               : status;
+        if (status != PL_OK || job->explanation)
+            return status;
+        return pl_writer_copy(job->context, job->writer, job->reader, NULL);
     case PL_RECORD_TENSOR:
         return pl_select_tensor(job, header);
     case PL_RECORD_CHUNK:
@@ -186,6 +188,23 @@ static enum pl_status take_segment(struct pl_select_job *job, bool *found)
                               pl_name_list_text(job->context, &job->there));
 }
 
+static enum pl_status run_job(struct pl_select_job *job, bool *found)
+{
+    pl_plan_reset(job->select);
+    enum pl_status status = take_segment(job, found);
+    for (size_t i = 0; i < job->plan_count; i++) {
+        pl_transform_release(&job->plans[i]->transform);
+        free(job->plans[i]);
+    }
+    pl_select_release_held(job);
+    pl_columns_release(&job->scene.columns);
+    pl_name_list_release(&job->there);
+    pl_directory_release(&job->ahead);
+    if (job->reader != job->input)
+        pl_reader_close(job->reader);
+    return status;
+}
+
 enum pl_status pl_select_segment(struct pl_context *context, struct pl_select *select,
                                  struct pl_reader *reader, struct pl_writer *writer,
                                  struct pl_selected *selected, bool *found)
@@ -197,17 +216,33 @@ enum pl_status pl_select_segment(struct pl_context *context, struct pl_select *s
                                 .input = reader,
                                 .reader = reader};
     *selected = (struct pl_selected){0};
-    pl_plan_reset(select);
-    enum pl_status status = take_segment(&job, found);
-    for (size_t i = 0; i < job.plan_count; i++) {
-        pl_transform_release(&job.plans[i]->transform);
-        free(job.plans[i]);
+    return run_job(&job, found);
+}
+
+enum pl_status pl_select_explain(struct pl_context *context, struct pl_select *select,
+                                 struct pl_reader *reader, struct pl_buffer *out, bool *found)
+{
+    struct pl_selected selected = {0};
+    struct pl_explanation explanation = {.table = {.align = "lllrl"}};
+    struct pl_select_job job = {.context = context,
+                                .select = select,
+                                .selected = &selected,
+                                .input = reader,
+                                .reader = reader,
+                                .explanation = &explanation};
+    static const char *const heads[] = {"TENSOR", "DTYPE", "SHAPE", "SIZE", "HOW"};
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
+        pl_table_cell(context, &explanation.table, "%s", heads[i]);
+    enum pl_status status = run_job(&job, found);
+    if (status == PL_OK && *found)
+        status = pl_table_write(context, &explanation.table, out);
+    if (status == PL_OK && *found) {
+        char bytes[PL_NUMBER_SIZE], memory[PL_NUMBER_SIZE];
+        pl_format_bytes(bytes, explanation.bytes);
+        pl_format_bytes(memory, explanation.memory);
+        status = pl_buffer_printf(context, out, "%s of elements, %s of memory\n", bytes, memory);
     }
-    pl_select_release_held(&job);
-    pl_columns_release(&job.scene.columns);
-    pl_name_list_release(&job.there);
-    pl_directory_release(&job.ahead);
-    if (job.reader != job.input)
-        pl_reader_close(job.reader);
+    pl_table_release(&explanation.table);
+    pl_meta_release(&selected.history);
     return status;
 }

@@ -74,4 +74,9 @@ enum pl_status pl_select_segment(struct pl_context *context, struct pl_select *s
                                  struct pl_reader *reader, struct pl_writer *writer,
                                  struct pl_selected *selected, bool *found) PL_MUST_CHECK;
 
+/* Appends what that would write, and what it would take, without doing it. */
+enum pl_status pl_select_explain(struct pl_context *context, struct pl_select *select,
+                                 struct pl_reader *reader, struct pl_buffer *out,
+                                 bool *found) PL_MUST_CHECK;
+
 #endif

@@ -27,7 +27,7 @@ static enum pl_status write_document(struct pl_select_job *job, const char *name
                                      document, &rewritten);
         document = rewritten.root;
     }
-    if (status == PL_OK)
+    if (status == PL_OK && !job->explanation)
         status = pl_writer_meta(job->context, job->writer, name, document);
     pl_meta_release(&rewritten);
     return status;
@@ -80,11 +80,11 @@ enum pl_status pl_select_document(struct pl_select_job *job, const char *name)
         job->selected->history = meta;
         return PL_OK;
     }
-    if (status == PL_OK && !by_columns)
+    if (status == PL_OK && !by_columns && !job->explanation)
         status = pl_writer_copy(job->context, job->writer, job->reader, NULL);
-    else if (status == PL_OK && !job->decided)
+    else if (status == PL_OK && by_columns && !job->decided)
         status = hold(job, name, &meta);
-    else if (status == PL_OK)
+    else if (status == PL_OK && by_columns)
         status = write_document(job, name, meta.root);
     pl_meta_release(&meta);
     return status;

@@ -6,6 +6,7 @@
 #ifndef PL_EDIT_SELECT_JOB_H
 #define PL_EDIT_SELECT_JOB_H
 
+#include "base/table.h"
 #include "edit/plan.h"
 #include "stream/directory.h"
 
@@ -30,7 +31,14 @@ struct pl_select_job {
     size_t held_count;
     struct pl_plan *plans[PL_OPEN_MAX]; /* of the open chunked tensors */
     size_t plan_count;
-    struct pl_name_list there; /* names seen, for messages */
+    struct pl_name_list there;          /* names seen, for messages */
+    struct pl_explanation *explanation; /* instead of a writer: nothing is written */
+};
+
+struct pl_explanation {
+    struct pl_table table;
+    uint64_t bytes;  /* of all tensors, raw, as far as they are known */
+    uint64_t memory; /* the most that one of them takes */
 };
 
 /* select.c: turns what is left of a pipe's segment into a file, from the current record on or the
@@ -45,6 +53,10 @@ void pl_select_release_held(struct pl_select_job *job);
  * *again: the reader went to a place before the record. */
 enum pl_status pl_select_find_columns(struct pl_select_job *job, const struct pl_record *record,
                                       bool *again) PL_MUST_CHECK;
+
+/* select_explain.c: a row for a tensor that is kept. */
+enum pl_status pl_select_explain_tensor(struct pl_select_job *job, const struct pl_header *header,
+                                        struct pl_plan *plan) PL_MUST_CHECK;
 
 /* select_tensors.c: a tensor's record, and the chunks and the close of an open one. */
 enum pl_status pl_select_tensor(struct pl_select_job *job,

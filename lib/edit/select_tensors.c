@@ -85,6 +85,10 @@ enum pl_status pl_select_tensor(struct pl_select_job *job, const struct pl_heade
     if (status == PL_OK)
         status = pl_plan_tensor(job->context, job->select, &job->scene, header,
                                 rows_ahead(job, header), plan);
+    if (status == PL_OK && plan->keep && job->explanation) {
+        status = pl_select_explain_tensor(job, header, plan);
+        plan->keep = false;
+    }
     if (status == PL_OK && plan->keep)
         status = start_plan(job, plan);
     if (status == PL_OK && chunked) { /* the reader sees to it that no more than 64 are open */
@@ -127,7 +131,8 @@ enum pl_status pl_select_part(struct pl_select_job *job, const struct pl_header 
         if (status == PL_OK && !closes)
             status = pl_transform_chunk_end(context, transform, job->writer);
     }
-    if (status == PL_OK && pl_reader_may_wait(job->reader)) /* a live series is passed on */
+    if (status == PL_OK && plan->keep &&
+        pl_reader_may_wait(job->reader)) /* a live series is passed on */
         status = pl_writer_flush(context, job->writer);
     if (status == PL_OK && closes) {
         pl_transform_release(transform);

@@ -75,6 +75,19 @@ enum pl_status pl_transform_start(struct pl_context *context, struct pl_transfor
     return PL_OK;
 }
 
+uint64_t pl_transform_memory(const struct pl_transform *transform)
+{
+    int64_t dims[PL_MAX_RANK] = {0};
+    int rank = pl_slice_shape(&transform->slice, dims);
+    uint64_t row = 0, parts = (uint64_t)PART * (transform->slice.item_size + 8);
+    if (rank < 1 || !pl_shape_bytes(transform->to, rank - 1, dims + 1, &row))
+        row = 0;
+    if (!transform->chunked && !(transform->recode && transform->codec != PL_CODEC_RAW))
+        return parts;
+    /* Rows waiting, and what they are packed into. */
+    return parts + 2 * (row > CHUNK ? row : (uint64_t)BATCH * CHUNK);
+}
+
 bool pl_transform_is_solid(const struct pl_transform *transform)
 {
     return transform->mode == PL_TRANSFORM_PIECES;

@@ -28,6 +28,9 @@ struct pl_transform {
     void *cut, *converted;     /* one part each */
 };
 
+/* The memory that it will take, roughly; before pl_transform_start. */
+uint64_t pl_transform_memory(const struct pl_transform *transform);
+
 /* Opens the result: solid where its shape is known, chunked where it is not or where it is
  * compressed and large. */
 enum pl_status pl_transform_start(struct pl_context *context, struct pl_transform *transform,
