@@ -137,7 +137,7 @@ other   only in B" ]
     run -1 ts-diff ab.plumb a.plumb
     [ "$output" = "segment 2: only in A" ]
     run -1 ts-diff --json a.plumb ab.plumb
-    [ "${lines[1]}" = '{"segment":2,"equal":false,"only":"b"}' ]
+    [ "${lines[1]}" = '{"segment": 2, "equal": false, "only": "b"}' ]
 }
 
 @test "damage, cuts and failed writers are no difference" {

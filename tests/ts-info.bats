@@ -143,7 +143,3 @@ temp_min" cat names
     end
     (ulimit -v 400000 && ts-info --stats huge.plumb) | grep -q '^values '
 }
-
-@test "the manual's examples run" {
-    [ "$(ts-info --history <(ts-select --head 100 data/co2.csv) | tail -n 1)" = "ts-select --head 100 data/co2.csv" ]
-}

@@ -134,6 +134,7 @@ weather.levels u8 [25]" list <(ts-select -n weather data/seattle.csv)
 @test "renaming columns renames them everywhere" {
     ts-select --rename 'temp_*=t_*' --rename weather=sky data/seattle.csv | ts-export -f csv | head -n 1 >out
     says "date,precipitation,t_max,t_min,wind,sky" cat out
+    fails 3 "ts-select: two columns would be named 't'" ts-select --rename 'temp_*=t' data/seattle.csv
 }
 
 @test "the names of the columns may come first or last, the series solid or live" {

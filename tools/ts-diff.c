@@ -59,7 +59,7 @@ static enum pl_status print_odd_segment(struct job *job, uint64_t segment, bool 
     job->out.size = 0;
     if (job->command->json)
         status = pl_buffer_printf(context, &job->out,
-                                  "{\"segment\":%llu,\"equal\":false,\"only\":\"%s\"}\n",
+                                  "{\"segment\": %llu, \"equal\": false, \"only\": \"%s\"}\n",
                                   (unsigned long long)segment, in_a ? "a" : "b");
     else if (!job->run->common.quiet)
         status = pl_buffer_printf(context, &job->out, "segment %llu: only in %s\n",

@@ -125,6 +125,26 @@ bool pl_columns_keep(const struct pl_columns *columns, struct pl_patterns *patte
     return keep && !pl_patterns_drop(patterns, column);
 }
 
+/* Renaming must not make two columns one. */
+static enum pl_status check_distinct(struct pl_context *context, const struct pl_tensor *tensor)
+{
+    struct pl_arena arena = {0};
+    struct pl_names names = {0};
+    struct pl_name_index index;
+    enum pl_status status = PL_OK;
+    if (tensor->dims[0] > 0)
+        status = pl_names_unpack(context, &arena, tensor, "series.names", &names);
+    if (status == PL_OK)
+        status = pl_name_index_make(context, &arena, &names, &index);
+    for (int64_t i = 1; i < names.count && status == PL_OK; i++) {
+        const char *name = names.items[index.order[i]];
+        if (strcmp(name, names.items[index.order[i - 1]]) == 0)
+            status = pl_fail(context, PL_BAD_DATA, "two columns would be named '%s'", name);
+    }
+    pl_arena_release(&arena);
+    return status;
+}
+
 enum pl_status pl_columns_names(struct pl_context *context, const struct pl_columns *columns,
                                 const struct pl_renames *renames, struct pl_tensor *tensor)
 {
@@ -148,6 +168,8 @@ enum pl_status pl_columns_names(struct pl_context *context, const struct pl_colu
         status = pl_tensor_init(context, tensor, PL_U8, 1, &size);
     if (status == PL_OK && size > 0)
         memcpy(tensor->data, names.data, names.size);
+    if (status == PL_OK && renames->count > 0)
+        status = check_distinct(context, tensor);
     pl_buffer_release(&names);
     return status;
 }
