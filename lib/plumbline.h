@@ -35,6 +35,7 @@
 #include "stream/history.h"
 #include "stream/pattern.h"
 #include "stream/reader.h"
+#include "stream/store.h"
 #include "stream/writer.h"
 #include "formats/input.h"
 #include "series/calendar.h"

@@ -8,7 +8,7 @@
 
 #include "base/table.h"
 #include "edit/plan.h"
-#include "stream/directory.h"
+#include "stream/store.h"
 
 /* A document that waits for the columns to be known. */
 struct pl_held {

@@ -3,7 +3,7 @@
 #ifndef PL_INSPECT_DIFF_H
 #define PL_INSPECT_DIFF_H
 
-#include "stream/directory.h"
+#include "stream/store.h"
 #include "stream/pattern.h"
 #include "tensor/compare.h"
 
