@@ -174,16 +174,16 @@ behaves() {
         local number pid status
         for number in 15 2 1; do
             rm -rf fifo dir && mkfifo fifo && mkdir dir
-            # a shell without job control makes background jobs ignore SIGINT: env sets it back
-            env --default-signal=INT $COMMAND $QUIET -o dir/out <fifo >/dev/null 2>err &
+            # background jobs are born deaf to SIGINT, and to SIGHUP under nohup
+            env --default-signal=HUP,INT,TERM $COMMAND $QUIET -o dir/out <fifo >/dev/null 2>err &
             pid=$!
             exec 8>fifo
             head -c 1000 "$INPUT" >&8
             sleep 0.3
             kill -$number $pid
+            exec 8>&-
             status=0
             wait $pid || status=$?
-            exec 8>&-
             [ $status = $((128 + number)) ] && [ -z "$(ls -A dir)" ] && [ ! -s err ] && continue
             echo "$TOOL: signal $number, status $status, left: $(ls -A dir)"
             cat err
