@@ -180,13 +180,8 @@ static enum pl_status open_temporary(struct pl_context *context, const struct pl
 static enum pl_status import_to(struct pl_context *context, struct pl_foreign *foreign, int fd,
                                 struct pl_source *source)
 {
-    int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-    if (copy < 0) {
-        return pl_fail_errno(context, "cannot duplicate a descriptor");
-    }
-    struct pl_writer *writer = pl_writer_open_fd(context, copy, foreign->bytes.name);
+    struct pl_writer *writer = pl_writer_open_fd(context, fd, foreign->bytes.name);
     if (!writer) {
-        close(copy);
         return context->status;
     }
     enum pl_status status = pl_foreign_import(context, foreign, writer, source);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "formats/importers.h"
 
@@ -16,8 +17,9 @@ static inline enum pl_status fuzz_import(pl_importer *importer, const struct pl_
                                          struct pl_bytes *bytes)
 {
     struct pl_context context = {.threads = 1};
-    struct pl_writer *writer = pl_writer_open_fd(&context, open("/dev/null", O_WRONLY), "nowhere");
-    if (!writer) {
+    int fd = open("/dev/null", O_WRONLY);
+    struct pl_writer *writer = pl_writer_open_fd(&context, fd, "nowhere");
+    if (fd < 0 || !writer) {
         abort();
     }
     bytes->eager = true;
@@ -30,6 +32,7 @@ static inline enum pl_status fuzz_import(pl_importer *importer, const struct pl_
     } else {
         pl_writer_abort(&context, writer, NULL);
     }
+    close(fd);
     pl_bytes_close(bytes);
     return status;
 }
