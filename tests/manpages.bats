@@ -43,7 +43,7 @@ runs_all() {
 
 @test "pages refer to pages that exist" {
     # The programs of others that the pages mention.
-    others=" cat.1 cmp.1 cron.8 flock.1 gnuplot.1 grep.1 gzip.1 head.1 make.1 sh.1 tail.1 tee.1 xargs.1 "
+    others=" cat.1 cmp.1 cron.8 flock.1 gnuplot.1 grep.1 gzip.1 head.1 make.1 sh.1 strftime.3 tail.1 tee.1 xargs.1 "
     grep -h '^\.Xr' "$TOP"/man/man*/* | awk '{ print $2 "." $3 }' | sort -u | while read -r name; do
         case $others in *" $name "*) continue ;; esac
         [ -e "$TOP/man/man${name##*.}/$name" ] || echo "no such page: $name"
