@@ -8,12 +8,12 @@
 #include <unistd.h>
 
 enum {
-    LINE = 64,               /* bytes of a cache line: the alignment of anything large */
-    SMALL = 4096,            /* below this many bytes malloc's alignment will do */
-    HUGE_PAGE = 1 << 21,     /* bytes of a huge page */
-    MANY_PAGES = 1 << 15,    /* from this many bytes on, pages are asked for together */
-    BLOCK_LEAST = 4096,      /* an arena's first block */
-    BLOCK_DOUBLED = 1 << 20, /* blocks double up to this size */
+    LINE = 64,                        /* bytes of a cache line: the alignment of anything large */
+    SMALL = 4096,                     /* below this many bytes malloc's alignment will do */
+    HUGE_PAGE = 1 << 21,              /* bytes of a huge page */
+    MANY_PAGES = 1 << 15,             /* from this many bytes on, pages are asked for together */
+    BLOCK_LEAST = 4096,               /* an arena's first block */
+    BLOCK_DOUBLED = HUGE_PAGE - LINE, /* blocks double up to this size */
 };
 
 /* Memory that is not zeroed, aligned to a cache line; NULL when short.  Large blocks ask for huge
@@ -191,6 +191,9 @@ void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t co
             return NULL;
         }
         place = take(arena->current, bytes);
+    }
+    if (bytes >= MANY_PAGES) {
+        populate(place, bytes);
     }
     return memset(place, 0, bytes);
 }

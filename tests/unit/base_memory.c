@@ -147,7 +147,7 @@ static void arena_reuse(void)
         }
         pl_arena_reset(&arena);
     }
-    CHECK(failed == 0 && allocated() - before < (size_t)16 << 20);
+    CHECK(failed == 0 && allocated() - before < (size_t)32 << 20);
     pl_arena_release(&arena);
 }
 
