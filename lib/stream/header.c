@@ -4,11 +4,6 @@
  *     --- !plumbline1 {tensor: w, dtype: f32, shape: [2, 3], codec: raw, bytes: 24}   #20e49920
  *     `---- magic ---´`------------------------ mapping ---------------------------´pad`- CRC -´LF
  *
- * A header is YAML so that people and other programs can read it, but it is not read as YAML here:
- * a general parser is a large thing to stand at the door of hostile files.  The grammar is the
- * least that does the job: one flat mapping of keys to integers, `~`, lists of these, plain words
- * and quoted strings.  One pass over the text, no allocation, no recursion.
- *
  * The first key names the kind; each kind has a table of the keys it takes, which is all there is
  * to say about it: the parser and the writer both walk that table.  Keys that begin with x_ belong
  * to others and are stepped over; any other key that is not in the table is refused by name. */
@@ -17,15 +12,13 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/crc32.h"
 #include "base/number.h"
-#include "base/text.h"
+#include "stream/grammar.h"
 
 enum {
     TAIL_SIZE = 10,  /* "#", 8 digits, LF */
-    KEY_MAX = 32,    /* bytes of a key */
     KEYS_MAX = 1024, /* more than fit into a header: "a: 0, " is 6 bytes */
     CODECS = 3
 };
@@ -36,18 +29,6 @@ const char *pl_codec_name(enum pl_codec codec)
 {
     return codec_names[codec];
 }
-
-/* One value of the grammar. */
-enum value_type { INTEGER, UNKNOWN, LIST, WORD };
-
-struct value {
-    enum value_type type;
-    int64_t integer;
-    int64_t items[PL_MAX_RANK]; /* -1: ~ */
-    int count;
-    char text[PL_HEADER_MAX]; /* WORD, plain or quoted: NUL-terminated */
-    size_t size;
-};
 
 /* What a kind's key holds, and where it goes. */
 enum field_type { NAME, DTYPE, SHAPE, CODEC, BYTES, NUMBER, SUM };
@@ -89,181 +70,9 @@ static const struct field *const kind_fields[] = {
     [PL_RECORD_ERROR] = error_fields,    [PL_RECORD_END] = end_fields,
     [PL_RECORD_PRIVATE] = private_fields};
 
-/* The text being parsed. */
-struct cursor {
-    struct pl_context *context;
-    const char *text, *at, *end;
-};
-
-static enum pl_status expected(struct cursor *cursor, const char *what)
-{
-    return pl_fail(cursor->context, PL_BAD_DATA, "header byte %d: expected %s",
-                   (int)(cursor->at - cursor->text), what);
-}
-
-static bool take(struct cursor *cursor, const char *token)
-{
-    size_t size = strlen(token);
-    if ((size_t)(cursor->end - cursor->at) < size || memcmp(cursor->at, token, size) != 0)
-        return false;
-    cursor->at += size;
-    return true;
-}
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
-}
-
-static bool is_letter(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-static bool is_word_byte(char c, bool first)
-{
-    return is_letter(c) || c == '_' || (!first && (is_digit(c) || strchr("./-", c)) && c != '\0');
-}
-
-/* A word that YAML would take for something else than text. */
-static bool is_reserved(const char *text)
-{
-    static const char *const words[] = {"true", "false", "yes", "no", "on",
-                                        "off",  "null",  "y",   "n"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strcasecmp(text, words[i]) == 0)
-            return true;
-    return false;
-}
-
-static bool is_plain_word(const char *text)
-{
-    if (!is_word_byte(text[0], true))
-        return false;
-    for (size_t i = 1; text[i]; i++)
-        if (!is_word_byte(text[i], false))
-            return false;
-    return !is_reserved(text);
-}
-
-/* UTF-8 without control characters (C0, DEL and C1, which is C2 80 to C2 9F). */
-static bool is_printable(const char *text, size_t size)
-{
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c < 0x20 || c == 0x7f)
-            return false;
-        if (c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] < 0xa0)
-            return false;
-    }
-    return pl_utf8_valid(text, size) == size;
-}
-
-static enum pl_status parse_integer(struct cursor *cursor, int64_t *out)
-{
-    const char *begin = cursor->at, *at = begin;
-    while (at < cursor->end && is_digit(*at))
-        at++;
-    if (at == begin)
-        return expected(cursor, "a value");
-    if (*begin == '0' && at - begin > 1)
-        return expected(cursor, "a number without leading zeros");
-    if (!pl_parse_int64(begin, (size_t)(at - begin), out))
-        return expected(cursor, "a number below 2^63");
-    cursor->at = at;
-    return PL_OK;
-}
-
-static enum pl_status parse_list(struct cursor *cursor, struct value *value)
-{
-    value->count = 0;
-    if (take(cursor, "]"))
-        return PL_OK;
-    for (;;) {
-        if (value->count == PL_MAX_RANK)
-            return expected(cursor, "']': a list has at most 8 items");
-        int64_t *item = &value->items[value->count++];
-        if (take(cursor, "~")) {
-            *item = -1;
-        } else {
-            enum pl_status status = parse_integer(cursor, item);
-            if (status)
-                return status;
-        }
-        if (take(cursor, "]"))
-            return PL_OK;
-        if (!take(cursor, ", "))
-            return expected(cursor, "', ' or ']'");
-    }
-}
-
-static enum pl_status parse_quoted(struct cursor *cursor, struct value *value)
-{
-    while (cursor->at < cursor->end && *cursor->at != '"') {
-        char c = *cursor->at++;
-        if (c == '\\') {
-            if (cursor->at == cursor->end || (*cursor->at != '"' && *cursor->at != '\\'))
-                return expected(cursor, "'\"' or '\\' after a backslash");
-            c = *cursor->at++;
-        }
-        value->text[value->size++] = c;
-    }
-    if (!take(cursor, "\""))
-        return expected(cursor, "'\"' at the end of the string");
-    return PL_OK;
-}
-
-static enum pl_status parse_value(struct cursor *cursor, struct value *value)
-{
-    value->size = 0;
-    value->text[0] = '\0';
-    if (take(cursor, "~")) {
-        value->type = UNKNOWN;
-        return PL_OK;
-    }
-    if (take(cursor, "[")) {
-        value->type = LIST;
-        return parse_list(cursor, value);
-    }
-    enum pl_status status = PL_OK;
-    value->type = WORD;
-    if (take(cursor, "\"")) {
-        status = parse_quoted(cursor, value);
-    } else if (cursor->at < cursor->end && is_word_byte(*cursor->at, true)) {
-        const char *begin = cursor->at;
-        while (cursor->at < cursor->end && is_word_byte(*cursor->at, cursor->at == begin))
-            value->text[value->size++] = *cursor->at++;
-        value->text[value->size] = '\0';
-        if (is_reserved(value->text)) {
-            cursor->at = begin;
-            status = expected(cursor, "quotes around a word that YAML takes for another value");
-        }
-    } else {
-        value->type = INTEGER;
-        status = parse_integer(cursor, &value->integer);
-    }
-    value->text[value->size] = '\0';
-    return status;
-}
-
-/* Parses `key: `; key is NUL-terminated. */
-static enum pl_status parse_key(struct cursor *cursor, char key[KEY_MAX + 1])
-{
-    int size = 0;
-    while (cursor->at < cursor->end && size < KEY_MAX) {
-        char c = *cursor->at;
-        bool fits = (c >= 'a' && c <= 'z') || (size > 0 && (is_digit(c) || c == '_'));
-        if (!fits)
-            break;
-        key[size++] = c;
-        cursor->at++;
-    }
-    key[size] = '\0';
-    if (size == 0)
-        return expected(cursor, "a key");
-    if (!take(cursor, ": "))
-        return expected(cursor, "': ' after a key");
-    return PL_OK;
 }
 
 static enum pl_status wrong_value(struct pl_context *context, const char *key, const char *want)
@@ -272,18 +81,18 @@ static enum pl_status wrong_value(struct pl_context *context, const char *key, c
 }
 
 static enum pl_status set_name(struct pl_context *context, struct pl_header *header,
-                               const char *key, const struct value *value)
+                               const char *key, const struct pl_value *value)
 {
-    if (value->type != WORD || value->size < 1 || value->size > PL_NAME_MAX)
+    if (value->type != PL_VALUE_WORD || value->size < 1 || value->size > PL_NAME_MAX)
         return wrong_value(context, key, "a name of 1 to 255 bytes");
     memcpy(header->name, value->text, value->size + 1);
     return PL_OK;
 }
 
 static enum pl_status set_codec(struct pl_context *context, struct pl_header *header,
-                                const struct value *value)
+                                const struct pl_value *value)
 {
-    for (int i = 0; i < CODECS && value->type == WORD; i++) {
+    for (int i = 0; i < CODECS && value->type == PL_VALUE_WORD; i++) {
         if (strcmp(value->text, codec_names[i]) == 0) {
             header->codec = (enum pl_codec)i;
             return PL_OK;
@@ -294,27 +103,28 @@ static enum pl_status set_codec(struct pl_context *context, struct pl_header *he
 }
 
 static enum pl_status set_sum(struct pl_context *context, struct pl_header *header,
-                              const struct value *value)
+                              const struct pl_value *value)
 {
-    if (value->type != WORD || value->size != 9 || value->text[0] != 'x' ||
+    if (value->type != PL_VALUE_WORD || value->size != 9 || value->text[0] != 'x' ||
         !pl_hex_parse(value->text + 1, &header->end_sum))
         return wrong_value(context, "sum", "x and 8 hex digits");
     return PL_OK;
 }
 
 static enum pl_status set_field(struct pl_context *context, struct pl_header *header,
-                                const struct field *field, const struct value *value)
+                                const struct field *field, const struct pl_value *value)
 {
     switch (field->type) {
     case NAME:
         return set_name(context, header, field->key, value);
     case DTYPE:
-        if (value->type != WORD || !pl_dtype_parse(value->text, value->size, &header->dtype))
+        if (value->type != PL_VALUE_WORD ||
+            !pl_dtype_parse(value->text, value->size, &header->dtype))
             return pl_fail(context, PL_BAD_DATA, "unknown dtype '%s' (written by a newer version?)",
                            value->text);
         return PL_OK;
     case SHAPE:
-        if (value->type != LIST)
+        if (value->type != PL_VALUE_LIST)
             return wrong_value(context, field->key, "a list");
         header->rank = value->count;
         memcpy(header->dims, value->items, sizeof header->dims);
@@ -325,14 +135,14 @@ static enum pl_status set_field(struct pl_context *context, struct pl_header *he
         return set_sum(context, header, value);
     case BYTES:
         header->payload = true;
-        if (value->type != INTEGER)
+        if (value->type != PL_VALUE_INTEGER)
             return wrong_value(context, field->key, "a number");
         header->bytes = (uint64_t)value->integer;
         return PL_OK;
     case NUMBER:
         break;
     }
-    if (value->type != INTEGER)
+    if (value->type != PL_VALUE_INTEGER)
         return wrong_value(context, field->key, "a number");
     memcpy((char *)header + field->offset, &value->integer, sizeof value->integer);
     return PL_OK;
@@ -374,7 +184,7 @@ struct keys {
     int count;
 };
 
-static enum pl_status remember_key(struct cursor *cursor, struct keys *keys, const char *begin)
+static enum pl_status remember_key(struct pl_cursor *cursor, struct keys *keys, const char *begin)
 {
     size_t size = (size_t)(cursor->at - begin); /* with ": ", so no key is another's start */
     for (int i = 0; i < keys->count; i++)
@@ -385,21 +195,21 @@ static enum pl_status remember_key(struct cursor *cursor, struct keys *keys, con
     return PL_OK;
 }
 
-static enum pl_status parse_pair(struct cursor *cursor, struct keys *keys, struct pl_header *header,
-                                 unsigned *given)
+static enum pl_status parse_pair(struct pl_cursor *cursor, struct keys *keys,
+                                 struct pl_header *header, unsigned *given)
 {
-    char key[KEY_MAX + 1];
+    char key[PL_KEY_MAX + 1];
     const char *begin = cursor->at;
-    enum pl_status status = parse_key(cursor, key);
+    enum pl_status status = pl_key_parse(cursor, key);
     if (status)
         return status;
     if (keys->count == 0)
         status = find_kind(cursor->context, key, &header->kind);
     if (status == PL_OK)
         status = remember_key(cursor, keys, begin);
-    struct value value;
+    struct pl_value value;
     if (status == PL_OK)
-        status = parse_value(cursor, &value);
+        status = pl_value_parse(cursor, &value);
     if (status)
         return status;
     const struct field *fields = kind_fields[header->kind];
@@ -414,19 +224,19 @@ static enum pl_status parse_pair(struct cursor *cursor, struct keys *keys, struc
                    key);
 }
 
-static enum pl_status parse_mapping(struct cursor *cursor, struct pl_header *header)
+static enum pl_status parse_mapping(struct pl_cursor *cursor, struct pl_header *header)
 {
     struct keys keys = {.count = 0};
     unsigned given = 0;
-    if (!take(cursor, "{"))
-        return expected(cursor, "'{'");
+    if (!pl_cursor_take(cursor, "{"))
+        return pl_expected(cursor, "'{'");
     do {
         enum pl_status status = parse_pair(cursor, &keys, header, &given);
         if (status)
             return status;
-    } while (take(cursor, ", "));
-    if (!take(cursor, "}"))
-        return expected(cursor, "', ' or '}'");
+    } while (pl_cursor_take(cursor, ", "));
+    if (!pl_cursor_take(cursor, "}"))
+        return pl_expected(cursor, "', ' or '}'");
     const struct field *fields = kind_fields[header->kind];
     for (int i = 0; fields[i].key; i++)
         if (!fields[i].optional && !(given & 1U << i))
@@ -485,8 +295,8 @@ enum pl_status pl_header_parse(struct pl_context *context, const char *text, siz
     if (crc != header->crc)
         return pl_fail(context, PL_BAD_DATA,
                        "header CRC does not match (stored %08x, computed %08x)", header->crc, crc);
-    struct cursor cursor = {context, text, text + PL_MAGIC_SIZE, tail};
-    if (!is_printable(cursor.at, (size_t)(tail - cursor.at)))
+    struct pl_cursor cursor = {context, text, text + PL_MAGIC_SIZE, tail};
+    if (!pl_is_printable(cursor.at, (size_t)(tail - cursor.at)))
         return pl_fail(context, PL_BAD_DATA, "header is not printable UTF-8");
     status = parse_mapping(&cursor, header);
     if (status)
@@ -549,7 +359,7 @@ static void put_number(struct line *line, uint64_t value)
 
 static void put_word(struct line *line, const char *word)
 {
-    if (is_plain_word(word)) {
+    if (pl_is_plain_word(word)) {
         put_text(line, word);
         return;
     }
@@ -631,7 +441,7 @@ static enum pl_status check_name(struct pl_context *context, const char *name)
     if (size < 1 || size > PL_NAME_MAX)
         return pl_fail(context, PL_BAD_DATA, "name '%.40s...' has %zu bytes (1 to 255 are allowed)",
                        name, size);
-    if (!is_printable(name, size))
+    if (!pl_is_printable(name, size))
         return pl_fail(context, PL_BAD_DATA, "name '%s' is not printable UTF-8", name);
     return PL_OK;
 }
@@ -663,14 +473,14 @@ enum pl_status pl_header_write(struct pl_context *context, struct pl_header *hea
 enum pl_status pl_header_rename(struct pl_context *context, const char *text, size_t size,
                                 const char *name, char renamed[PL_HEADER_MAX], size_t *renamed_size)
 {
-    struct cursor cursor = {context, text, text + PL_MAGIC_SIZE + 1, text + size - TAIL_SIZE};
-    char kind[KEY_MAX + 1];
-    struct value value = {0};
+    struct pl_cursor cursor = {context, text, text + PL_MAGIC_SIZE + 1, text + size - TAIL_SIZE};
+    char kind[PL_KEY_MAX + 1];
+    struct pl_value value = {0};
     enum pl_status status = check_name(context, name);
     if (status == PL_OK)
-        status = parse_key(&cursor, kind);
+        status = pl_key_parse(&cursor, kind);
     if (status == PL_OK)
-        status = parse_value(&cursor, &value);
+        status = pl_value_parse(&cursor, &value);
     if (status)
         return status;
     const char *end = cursor.end;
