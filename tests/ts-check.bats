@@ -101,6 +101,18 @@ without() {
     [[ "$output" = "good.plumb: ok, "* ]]
 }
 
+@test "a large stream takes little memory, from a file and by a pipe" {
+    [ -z "$CHECKER" ] || skip "memory is no measure under $CHECKER"
+    head -c 300000000 /dev/zero | ts-import -q --no-history -f raw --dtype u8 --shape 300000000 -o zeros.plumb
+    # what it maps counts here as well: 300 MB of file, and nothing near as much beside it
+    says "zeros.plumb: ok, 1 segment, 1 tensor, 286.1 MiB" \
+        bash -c 'ulimit -v 400000; ts-check zeros.plumb'
+    says "zeros.plumb: ok, 1 segment, 1 tensor, 286.1 MiB" \
+        bash -c 'ulimit -v 100000; ts-check --no-mmap zeros.plumb'
+    says "standard input: ok, 1 segment, 1 tensor, 286.1 MiB" \
+        bash -c 'cat zeros.plumb | (ulimit -v 100000; ts-check)'
+}
+
 @test "--json" {
     run -0 ts-check --json good.plumb
     [[ "$output" =~ ^'{"file": "good.plumb", "ok": true, "segments": 1, "records": '[0-9]+', "tensors": '[0-9]+', "bytes": '[0-9]+'}'$ ]]

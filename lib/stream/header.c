@@ -1,8 +1,8 @@
 /* Headers of the tensor stream: their grammar, parsed and written.
  * SPDX-License-Identifier: MIT
  *
- *     --- !plumbline1 {tensor: w, dtype: f32, shape: [2, 3], codec: raw, bytes: 24}   #20e49920
- *     `---- magic ---´`------------------------ mapping ---------------------------´pad`- CRC -´LF
+ *     --- !plumbline1 {tensor: w, dtype: f32, shape: [2, 3], codec: raw, bytes: 24}   #hhhhhhhh
+ *     |---- magic ---||------------------------ mapping ---------------------------|pad  CRC    LF
  *
  * The first key names the kind; each kind has a table of the keys it takes, which is all there is
  * to say about it: the parser and the writer both walk that table.  Keys that begin with x_ belong
