@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/crc32.h"
 #include "base/memory.h"
@@ -65,8 +66,10 @@ struct pl_reader *pl_reader_open_fd(struct pl_context *context, int fd, const ch
                                     const void *before, size_t before_size, int flags)
 {
     struct pl_reader *reader = new_reader(context, flags);
-    if (!reader)
+    if (!reader) {
+        close(fd);
         return NULL;
+    }
     return opened(reader, pl_inlet_open_fd(context, &reader->inlet, fd, name, before, before_size,
                                            !(flags & PL_READER_NO_MMAP)));
 }

@@ -32,20 +32,19 @@ struct pl_record {
     uint64_t offset;  /* of the header in the input, bytes */
     const char *text; /* the header as stored, header_size bytes */
     size_t header_size;
-    /* For a chunk: the open tensor's dtype, rank and dims are copied into header, dims[0] = rows.
-     */
+    /* A chunk's header has dtype, rank and dims of its open tensor, with dims[0] = rows. */
 };
 
 struct pl_reader; /* opaque */
 
-/* Opens a path ("-" or NULL: standard input).  NULL on failure.  The descriptor or memory forms
- * take ownership of nothing but close what they opened. */
+/* Opens a path ("-" or NULL: standard input).  NULL on failure. */
 struct pl_reader *pl_reader_open(struct pl_context *context, const char *path,
                                  int flags) PL_MUST_CHECK;
-/* Takes over the descriptor; `before` are bytes already read from it (copied). */
+/* Takes over the descriptor, also on failure; `before` are bytes already read from it (copied). */
 struct pl_reader *pl_reader_open_fd(struct pl_context *context, int fd, const char *name,
                                     const void *before, size_t before_size,
                                     int flags) PL_MUST_CHECK;
+/* The bytes stay the caller's and must outlive the reader. */
 struct pl_reader *pl_reader_open_memory(struct pl_context *context, const void *bytes, size_t size,
                                         const char *name, int flags) PL_MUST_CHECK;
 void pl_reader_close(struct pl_reader *reader); /* NULL is harmless */
