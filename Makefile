@@ -31,6 +31,9 @@ FUZZ_SRC := $(wildcard tests/fuzz/*.c)
 TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TOOL_BIN := $(TOOLS:%=$(B)/bin/%)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
+# What works in pl_real (tensor/real.h) is compiled a second time in double precision, for tests.
+REAL_SRC := $(shell grep -lE '^.include "(autograd/|nn/|train/|tensor/real.h|models/lm)' lib/*/*.c)
+DOUBLE_OBJ := $(REAL_SRC:%.c=$(B)/double/%.o)
 MAN      := $(wildcard man/man*/*)
 
 all: $(B)/libplumbline.a $(TOOL_BIN)
@@ -44,6 +47,10 @@ $(B)/%.o: %.c | $(B)/packages
 	@mkdir -p $(@D)
 	$(QUIET)$(CC) $(PL_CFLAGS) -fPIC $(CFLAGS) -MMD -MP -c $< -o $@
 
+$(B)/double/%.o: %.c | $(B)/packages
+	@mkdir -p $(@D)
+	$(QUIET)$(CC) $(PL_CFLAGS) -DPL_DOUBLE $(CFLAGS) -MMD -MP -c $< -o $@
+
 $(B)/libplumbline.a: $(LIB_OBJ)
 	@mkdir -p $(@D) && rm -f $@
 	$(QUIET)$(AR) rcs $@ $^
@@ -54,11 +61,15 @@ $(B)/libplumbline.so: $(LIB_OBJ)
 	$(LINK) -shared -Wl,-soname,$(SONAME)
 $(B)/bin/%: $(B)/tools/%.o $(B)/libplumbline.a
 	$(LINK)
+$(B)/unit/double_%: $(B)/double/tests/unit/double_%.o $(DOUBLE_OBJ) $(B)/libplumbline.a
+	$(LINK)
 $(B)/unit/%: $(B)/tests/unit/%.o $(B)/libplumbline.a
 	$(LINK)
 $(B)/bench/%: $(B)/tests/bench/%.o $(B)/libplumbline.a
 	$(LINK)
 $(B)/check-vectors: $(VECTORS_OBJ) $(B)/libplumbline.a
+	$(LINK)
+$(B)/double/check-vectors: $(VECTORS_OBJ:$(B)/%=$(B)/double/%) $(DOUBLE_OBJ) $(B)/libplumbline.a
 	$(LINK)
 $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libplumbline.a
 	$(LINK) -fsanitize=fuzzer

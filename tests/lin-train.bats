@@ -223,10 +223,10 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
 }
 
 @test "the closed form on ETTh1 meets the published protocol" {
-    need_data series/ETTh1.csv
+    need_data data/series/ETTh1.csv
     for row in '96 0.3702 0.3915' '720 0.4344 0.4505'; do
         set -- $row
-        lin-train -L 336 -H "$1" --ridge 0 --split ett-hour "$DATA/series/ETTh1.csv" 2>&1 >/dev/null |
+        lin-train -L 336 -H "$1" --ridge 0 --split ett-hour "$DATA/data/series/ETTh1.csv" 2>&1 >/dev/null |
             grep -q " nlinear .* $2  *$3\$"
     done
 }

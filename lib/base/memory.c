@@ -171,6 +171,9 @@ static bool next_block(struct pl_context *context, struct pl_arena *arena, size_
             return false;
         }
         block->size = size;
+        if (bytes >= MANY_PAGES) {
+            populate(block, LINE + bytes);
+        }
     }
     block->used = 0;
     block->next = *link;
@@ -179,7 +182,7 @@ static bool next_block(struct pl_context *context, struct pl_arena *arena, size_
     return true;
 }
 
-void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t count, size_t size)
+void *pl_arena_take(struct pl_context *context, struct pl_arena *arena, size_t count, size_t size)
 {
     size_t bytes;
     if (!block_bytes(context, count, size, &bytes)) {
@@ -192,10 +195,13 @@ void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t co
         }
         place = take(arena->current, bytes);
     }
-    if (bytes >= MANY_PAGES) {
-        populate(place, bytes);
-    }
-    return memset(place, 0, bytes);
+    return place;
+}
+
+void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t count, size_t size)
+{
+    void *place = pl_arena_take(context, arena, count, size);
+    return place ? memset(place, 0, count * size) : NULL;
 }
 
 char *pl_arena_text(struct pl_context *context, struct pl_arena *arena, const char *text,

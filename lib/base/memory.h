@@ -37,6 +37,9 @@ struct pl_arena {
 /* 16-byte aligned (64 from 64 bytes up), zeroed.  NULL with PL_SYSTEM when memory is short. */
 void *pl_arena_new(struct pl_context *context, struct pl_arena *arena, size_t count,
                    size_t size) PL_MUST_CHECK;
+/* As pl_arena_new, but not zeroed: for what is written whole at once. */
+void *pl_arena_take(struct pl_context *context, struct pl_arena *arena, size_t count,
+                    size_t size) PL_MUST_CHECK;
 char *pl_arena_text(struct pl_context *context, struct pl_arena *arena, const char *text,
                     size_t size) PL_MUST_CHECK;
 void pl_arena_reset(struct pl_arena *arena);

@@ -45,19 +45,20 @@ static const char toner[] = "Toner, Darlow: An Analysis of Linear Time Series Fo
 
 const struct pl_model_type pl_models[] = {
     {"nlinear", "one linear map of the window, its last value taken off before and added after",
-     PL_FAMILY_LINEAR, PL_NLINEAR, linear_options, ltsf},
+     PL_FAMILY_LINEAR, PL_NLINEAR, linear_options, ltsf, NULL},
     {"mean", "as nlinear with the window's mean in place of its last value", PL_FAMILY_LINEAR,
-     PL_MEAN, linear_options, toner},
-    {"linear", "one linear map of the window", PL_FAMILY_LINEAR, PL_LINEAR, linear_options, ltsf},
+     PL_MEAN, linear_options, toner, NULL},
+    {"linear", "one linear map of the window", PL_FAMILY_LINEAR, PL_LINEAR, linear_options, ltsf,
+     NULL},
     {"dlinear",
      "two linear maps, of the window's moving average and of the rest; the same as "
      "linear in closed form",
-     PL_FAMILY_LINEAR, PL_DLINEAR, dlinear_options, ltsf},
+     PL_FAMILY_LINEAR, PL_DLINEAR, dlinear_options, ltsf, NULL},
     {"repeat", "the last value repeated, the baseline to beat", PL_FAMILY_BASELINE, PL_REPEAT,
-     repeat_options, NULL},
+     repeat_options, NULL, NULL},
     {"seasonal-naive", "the last season repeated, the baseline to beat", PL_FAMILY_BASELINE,
-     PL_SEASONAL_NAIVE, seasonal_options, NULL},
-    {NULL, NULL, 0, 0, NULL, NULL},
+     PL_SEASONAL_NAIVE, seasonal_options, NULL, NULL},
+    {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 
 const struct pl_model_type *pl_model_find(const char *name)

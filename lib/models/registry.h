@@ -9,8 +9,9 @@
 #include "models/linear.h"
 
 enum pl_model_family {
-    PL_FAMILY_LINEAR,  /* trained by linear.h or linear_adam.h; variant: enum pl_linear_kind */
-    PL_FAMILY_BASELINE /* nothing to train; variant: enum pl_baseline */
+    PL_FAMILY_LINEAR,   /* trained by linear.h or linear_adam.h; variant: enum pl_linear_kind */
+    PL_FAMILY_BASELINE, /* nothing to train; variant: enum pl_baseline */
+    PL_FAMILY_LANGUAGE  /* trained by train/; mixer: how it mixes tokens */
 };
 
 enum pl_baseline { PL_REPEAT, PL_SEASONAL_NAIVE };
@@ -22,6 +23,7 @@ struct pl_model_type {
     int variant;
     const struct pl_option *options; /* of its configuration: names, ranges, defaults, help */
     const char *source;              /* where it is described; NULL: nowhere in particular */
+    const struct pl_mixer *mixer;    /* models/lm.h */
 };
 
 /* Ended by a NULL name. */

@@ -1,0 +1,131 @@
+/* The named parameters of a model.
+ * SPDX-License-Identifier: MIT */
+#include "autograd/parameters.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buffer.h"
+#include "base/rng.h"
+
+static enum pl_status append(struct pl_context *context, struct pl_parameters *parameters,
+                             struct pl_parameter *parameter)
+{
+    if (parameters->count == parameters->room) {
+        size_t room = parameters->room ? 2 * parameters->room : 32;
+        struct pl_parameter **items =
+            pl_resize(context, parameters->items, room, sizeof(struct pl_parameter *));
+        if (!items)
+            return context->status;
+        parameters->items = items;
+        parameters->room = room;
+    }
+    parameters->items[parameters->count++] = parameter;
+    parameters->elements += parameter->variable.count;
+    return PL_OK;
+}
+
+struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
+                                     enum pl_init init, const int64_t *dims, const char *format,
+                                     ...)
+{
+    struct pl_parameter *parameter =
+        pl_arena_new(context, &parameters->arena, 1, sizeof *parameter);
+    if (!parameter)
+        return NULL;
+    char name[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    if (pl_parameter_find(parameters, name)) {
+        pl_fail(context, PL_BAD_DATA, "parameter '%s' is declared twice", name);
+        return NULL;
+    }
+    struct pl_variable *variable = &parameter->variable;
+    while (variable->rank < PL_MAX_RANK && dims[variable->rank] > 0) {
+        variable->dims[variable->rank] = dims[variable->rank];
+        variable->rank++;
+    }
+    if (!pl_shape_count(variable->rank, variable->dims, &variable->count)) {
+        pl_fail(context, PL_BAD_DATA, "parameter '%s' is too large", name);
+        return NULL;
+    }
+    parameter->init = init;
+    parameter->name = pl_arena_text(context, &parameters->arena, name, strlen(name));
+    variable->value =
+        pl_arena_new(context, &parameters->arena, (size_t)variable->count, sizeof *variable->value);
+    if (!parameter->name || !variable->value || append(context, parameters, parameter))
+        return NULL;
+    return variable;
+}
+
+static double start_value(enum pl_init init, const struct pl_rng *rng, int64_t i, double deviation)
+{
+    switch (init) {
+    case PL_INIT_NORMAL:
+        return deviation * pl_rng_normal(rng, (uint64_t)i);
+    case PL_INIT_ZERO:
+        return 0;
+    case PL_INIT_ONE:
+        return 1;
+    case PL_INIT_DECAY:
+        return log(16 * fmax(pl_rng_uniform(rng, (uint64_t)i), 0x1p-24));
+    case PL_INIT_STEP: {
+        double step = exp(log(0.001) + pl_rng_uniform(rng, (uint64_t)i) * log(0.1 / 0.001));
+        return step + log(-expm1(-step)); /* the inverse of softplus */
+    }
+    }
+    return 0;
+}
+
+void pl_parameters_start(struct pl_parameters *parameters, uint64_t seed, double deviation)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct pl_parameter *parameter = parameters->items[i];
+        struct pl_rng rng = pl_rng_init(seed, parameter->name);
+        for (int64_t j = 0; j < parameter->variable.count; j++)
+            parameter->variable.value[j] =
+                (pl_real)start_value(parameter->init, &rng, j, deviation);
+    }
+}
+
+enum pl_status pl_parameters_gradients(struct pl_context *context, struct pl_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct pl_variable *variable = &parameters->items[i]->variable;
+        if (parameters->items[i]->frozen || variable->gradient)
+            continue;
+        variable->gradient = pl_arena_new(context, &parameters->arena, (size_t)variable->count,
+                                          sizeof *variable->gradient);
+        if (!variable->gradient)
+            return context->status;
+    }
+    return PL_OK;
+}
+
+void pl_parameters_clear(struct pl_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct pl_variable *variable = &parameters->items[i]->variable;
+        if (variable->gradient)
+            memset(variable->gradient, 0, (size_t)variable->count * sizeof *variable->gradient);
+    }
+}
+
+struct pl_parameter *pl_parameter_find(const struct pl_parameters *parameters, const char *name)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (strcmp(parameters->items[i]->name, name) == 0)
+            return parameters->items[i];
+    return NULL;
+}
+
+void pl_parameters_release(struct pl_parameters *parameters)
+{
+    pl_arena_release(&parameters->arena);
+    free(parameters->items);
+    *parameters = (struct pl_parameters){0};
+}

@@ -1,0 +1,52 @@
+/* The named parameters of a model.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_AUTOGRAD_PARAMETERS_H
+#define PL_AUTOGRAD_PARAMETERS_H
+
+#include "autograd/tape.h"
+
+/* How a parameter starts. */
+enum pl_init {
+    PL_INIT_NORMAL, /* N(0, deviation^2) */
+    PL_INIT_ZERO,
+    PL_INIT_ONE,
+    PL_INIT_DECAY, /* A_log of a decay gate: ln of uniform (0, 16) */
+    PL_INIT_STEP   /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
+};
+
+struct pl_parameter {
+    const char *name; /* its record's name in a model stream: "layers.0.attn.q_proj.weight" */
+    enum pl_init init;
+    bool frozen; /* has no gradient and is not trained */
+    struct pl_variable variable;
+};
+
+struct pl_parameters {
+    struct pl_arena arena;
+    struct pl_parameter **items; /* in the order they were declared */
+    size_t count, room;
+    int64_t elements; /* of all together */
+};
+
+/* Declares one; the returned variable stays where it is.  Its values are zero until
+ * pl_parameters_start or _load; dims end at the first 0 ("256, 64, 0").  NULL with a failure,
+ * PL_BAD_DATA for a name declared twice. */
+struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
+                                     enum pl_init init, const int64_t *dims, const char *format,
+                                     ...) PL_PRINTF(5, 6) PL_MUST_CHECK;
+#define PL_DIMS(...) ((const int64_t[]){__VA_ARGS__, 0})
+
+/* Fills all from random streams keyed by (seed, name). deviation: of PL_INIT_NORMAL. */
+void pl_parameters_start(struct pl_parameters *parameters, uint64_t seed, double deviation);
+
+/* Gives every parameter that is not frozen its gradient, zeroed; _clear zeroes them again. */
+enum pl_status pl_parameters_gradients(struct pl_context *context,
+                                       struct pl_parameters *parameters) PL_MUST_CHECK;
+void pl_parameters_clear(struct pl_parameters *parameters);
+
+/* NULL when there is none. */
+struct pl_parameter *pl_parameter_find(const struct pl_parameters *parameters, const char *name);
+
+void pl_parameters_release(struct pl_parameters *parameters);
+
+#endif

@@ -1,0 +1,84 @@
+/* Language models: embedding, layers of token mixing and SwiGLU, head.
+ * SPDX-License-Identifier: MIT
+ *
+ *   h = E[ids];  per layer: h += mix(RMS(h)), h += MLP(RMS(h));  logits = RMS(h) W_head'
+ *
+ * What a family of models differs in is the mixing alone.  A mixer is one file in this folder
+ * (gla.c, deltanet.c, ...): its options, its parameters, its forward pass, which is also its
+ * decoding step when the pass is given a state.  The registry lists them. */
+#ifndef PL_MODELS_LM_H
+#define PL_MODELS_LM_H
+
+#include "autograd/parameters.h"
+#include "cli/option.h"
+#include "models/registry.h"
+#include "nn/rows.h"
+#include "nn/state.h"
+
+/* What all language models are configured by; the mixer's own options follow in its struct. */
+struct pl_lm_options {
+    int64_t vocabulary; /* 0 until the data or the tokenizer said it */
+    int64_t dim, heads, layers;
+    int64_t mlp;     /* inner width of SwiGLU; 0: 256 ceil(int(dim 4 2/3) / 256) */
+    int64_t chunk;   /* rows that training kernels work on at once */
+    bool tie;        /* the head is the embedding */
+    double norm_eps; /* of all norms */
+    double init;     /* deviation of linear, convolution and embedding weights at the start */
+};
+
+struct pl_lm; /* below */
+
+/* One pass over some rows. */
+struct pl_pass {
+    struct pl_tape *tape;
+    const struct pl_lm *lm;
+    struct pl_rows rows;
+    struct pl_state *state;        /* NULL: sequences start fresh and nobody continues them */
+    struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss */
+    struct pl_variable *auxiliary; /* a further loss that training adds, or NULL; after the pass */
+};
+
+/* A kind of token mixing. options begins with struct pl_lm_options. */
+struct pl_mixer {
+    size_t options_size;
+    /* Checks the configuration: PL_USAGE names the option. */
+    enum pl_status (*check)(struct pl_context *context, const void *options);
+    /* Declares the parameters of one layer, named PREFIX.q_proj.weight and so on; what it returns
+     * is handed to forward.  NULL with a failure. */
+    void *(*declare)(struct pl_context *context, struct pl_parameters *parameters,
+                     const void *options, const char *prefix);
+    /* x [N, dim] -> [N, dim]; state items are named "layer.L.S" and so on. */
+    struct pl_variable *(*forward)(struct pl_pass *pass, const void *layer, int64_t index,
+                                   struct pl_variable *x);
+    /* NULL, or what is left to do after the last layer (routers: the auxiliary loss). */
+    struct pl_variable *(*finish)(struct pl_pass *pass);
+};
+
+struct pl_lm_layer {
+    struct pl_variable *mix_norm, *mlp_norm, *gate, *up, *down;
+    void *mix;
+};
+
+struct pl_lm {
+    const struct pl_model_type *type;
+    void *options; /* of type->mixer, begins with struct pl_lm_options */
+    struct pl_parameters parameters;
+    struct pl_variable *embeddings, *norm, *head; /* head: the embeddings when tied */
+    struct pl_lm_layer *layers;
+};
+
+/* Takes KEY=VALUE settings for the options of the type; unset ones keep their defaults.  PL_USAGE
+ * for an unknown key (with the likely one) or a bad value. vocabulary: from the data. */
+enum pl_status pl_lm_init(struct pl_context *context, struct pl_lm *lm,
+                          const struct pl_model_type *type, const char *const *settings,
+                          size_t setting_count, int64_t vocabulary) PL_MUST_CHECK;
+void pl_lm_release(struct pl_lm *lm);
+
+const struct pl_lm_options *pl_lm_options(const struct pl_lm *lm);
+
+/* Hidden rows after the last norm, [N, dim].  ids [N] must be in [0, vocabulary). */
+struct pl_variable *pl_lm_forward(struct pl_pass *pass, const int32_t *ids);
+/* Logits of all rows, [N, vocabulary]: for decoding and tests. */
+struct pl_variable *pl_lm_logits(struct pl_pass *pass, struct pl_variable *hidden);
+
+#endif

@@ -1,0 +1,97 @@
+/* The number type of trained models: float, or double in the second build that only tests use.
+ * SPDX-License-Identifier: MIT
+ *
+ * Everything in autograd/, nn/ and train/ and the models on them is written once, in pl_real.
+ * Gradient checks and reference vectors run on the double build, where rounding hides nothing. */
+#ifndef PL_TENSOR_REAL_H
+#define PL_TENSOR_REAL_H
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "tensor/blas.h"
+#include "tensor/dtype.h"
+
+#ifdef PL_DOUBLE
+typedef double pl_real;
+#define PL_REAL_DTYPE PL_F64
+#define pl_gemm       pl_dgemm
+#else
+typedef float pl_real;
+#define PL_REAL_DTYPE PL_F32
+#define pl_gemm       pl_sgemm
+#endif
+
+/* Elementary functions without branches or calls, so that a loop over them is vectorised.  In
+ * float they are within 2 units in the last place of the exact result; NaN stays NaN. */
+#ifdef PL_DOUBLE
+static inline double pl_real_exp(double x)
+{
+    return exp(x);
+}
+static inline double pl_real_log1p(double x)
+{
+    return log1p(x);
+}
+#else
+/* e^x = 2^n e^r with |r| <= ln(2)/2; ln(2) is taken off in two parts so that r is exact.  Below
+ * the smallest normal number the result is 0. */
+static inline float pl_real_exp(float x)
+{
+    const float shift = 12582912.0F; /* 1.5 * 2^23: adding it rounds to a whole number */
+    float bounded = x > 88.72283F ? 88.72283F : x;
+    bounded = bounded < -87.33654F ? -87.33654F : bounded;
+    float n = (bounded * 1.44269504F + shift) - shift;
+    float r = (bounded - n * 0.693145752F) - n * 1.42860677e-6F;
+    float sum = 1.38888889e-3F;
+    sum = sum * r + 8.33333333e-3F;
+    sum = sum * r + 4.16666667e-2F;
+    sum = sum * r + 1.66666667e-1F;
+    sum = sum * r + 5.0e-1F;
+    sum = sum * r * r + r + 1.0F;
+    /* 2^n in two factors, since n may be 128 */
+    int32_t half = (int32_t)n / 2, rest = (int32_t)n - half;
+    int32_t bits[2] = {(half + 127) << 23, (rest + 127) << 23};
+    float scale[2];
+    memcpy(scale, bits, sizeof scale);
+    float result = sum * scale[0] * scale[1];
+    result = x < -87.33654F ? 0.0F : result;
+    return x > 88.72283F ? INFINITY : result;
+}
+
+/* ln(1 + x) for x in [0, 1], the range that logsigmoid and softplus need:
+ * 2 atanh(x / (2 + x)) as a series in its square. */
+static inline float pl_real_log1p(float x)
+{
+    float s = x / (2.0F + x), z = s * s; /* z <= 1/9 */
+    float sum = 2.0F / 13;
+    sum = sum * z + 2.0F / 11;
+    sum = sum * z + 2.0F / 9;
+    sum = sum * z + 2.0F / 7;
+    sum = sum * z + 2.0F / 5;
+    sum = sum * z + 2.0F / 3;
+    return s * 2.0F + s * z * sum;
+}
+#endif
+
+static inline pl_real pl_real_sigmoid(pl_real x)
+{
+    return 1 / (1 + pl_real_exp(-x));
+}
+
+/* ln(1 + e^x), without overflow. */
+static inline pl_real pl_real_softplus(pl_real x)
+{
+    return (x > 0 ? x : 0) + pl_real_log1p(pl_real_exp(x > 0 ? -x : x));
+}
+
+/* Products over all threads: C[m,n] = alpha op(A) op(B) + beta C, cut into blocks of C whose size
+ * depends on m and n alone, each one single-threaded product.  Same bits for any number of
+ * threads.  pl_blas_open first. */
+enum pl_status pl_gemm_blocks(struct pl_context *context, bool transpose_a, bool transpose_b,
+                              int64_t m, int64_t n, int64_t k, pl_real alpha, const pl_real *a,
+                              int64_t lda, const pl_real *b, int64_t ldb, pl_real beta, pl_real *c,
+                              int64_t ldc) PL_MUST_CHECK;
+
+#endif
