@@ -81,8 +81,25 @@ static double start_value(enum pl_init init, const struct pl_rng *rng, int64_t i
     return 0;
 }
 
-void pl_parameters_start(struct pl_parameters *parameters, uint64_t seed, double deviation)
+enum pl_status pl_parameters_values(struct pl_context *context, struct pl_parameters *parameters)
 {
+    for (size_t i = 0; i < parameters->count; i++) {
+        struct pl_variable *variable = &parameters->items[i]->variable;
+        if (variable->value)
+            continue;
+        variable->value = pl_arena_new(context, &parameters->arena, (size_t)variable->count,
+                                       sizeof *variable->value);
+        if (!variable->value)
+            return context->status;
+    }
+    return PL_OK;
+}
+
+enum pl_status pl_parameters_start(struct pl_context *context, struct pl_parameters *parameters,
+                                   uint64_t seed, double deviation)
+{
+    if (pl_parameters_values(context, parameters))
+        return context->status;
     for (size_t i = 0; i < parameters->count; i++) {
         struct pl_parameter *parameter = parameters->items[i];
         struct pl_rng rng = pl_rng_init(seed, parameter->name);
@@ -90,6 +107,7 @@ void pl_parameters_start(struct pl_parameters *parameters, uint64_t seed, double
             parameter->variable.value[j] =
                 (pl_real)start_value(parameter->init, &rng, j, deviation);
     }
+    return PL_OK;
 }
 
 enum pl_status pl_parameters_gradients(struct pl_context *context, struct pl_parameters *parameters)

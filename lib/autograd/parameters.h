@@ -28,16 +28,22 @@ struct pl_parameters {
     int64_t elements; /* of all together */
 };
 
-/* Declares one; the returned variable stays where it is.  Its values are zero until
- * pl_parameters_start or _load; dims end at the first 0 ("256, 64, 0").  NULL with a failure,
- * PL_BAD_DATA for a name declared twice. */
+/* Declares one; the returned variable stays where it is and has no values yet.  dims end at the
+ * first 0 ("256, 64, 0").  NULL with a failure, PL_BAD_DATA for a name declared twice. */
 struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
                                      enum pl_init init, const int64_t *dims, const char *format,
                                      ...) PL_PRINTF(5, 6) PL_MUST_CHECK;
 #define PL_DIMS(...) ((const int64_t[]){__VA_ARGS__, 0})
 
-/* Fills all from random streams keyed by (seed, name). deviation: of PL_INIT_NORMAL. */
-void pl_parameters_start(struct pl_parameters *parameters, uint64_t seed, double deviation);
+/* Gives all that have none their values, zeroed: memory is taken here, once it is known that the
+ * shapes are those of a file, or wanted. */
+enum pl_status pl_parameters_values(struct pl_context *context,
+                                    struct pl_parameters *parameters) PL_MUST_CHECK;
+
+/* The same, then fills all from random streams keyed by (seed, name).  deviation: of
+ * PL_INIT_NORMAL. */
+enum pl_status pl_parameters_start(struct pl_context *context, struct pl_parameters *parameters,
+                                   uint64_t seed, double deviation) PL_MUST_CHECK;
 
 /* Gives every parameter that is not frozen its gradient, zeroed; _clear zeroes them again. */
 enum pl_status pl_parameters_gradients(struct pl_context *context,

@@ -125,47 +125,6 @@ done:
     return status;
 }
 
-static void add_entry(struct pl_context *context, struct pl_meta *meta,
-                      const struct pl_entry *entry)
-{
-    const struct pl_option *option = entry->option;
-    const void *field = (const char *)entry->fields + option->offset;
-    const struct pl_list *list = field;
-    struct pl_meta_node *node;
-    const char *word;
-
-    switch (option->type) {
-    case PL_OPTION_FLAG:
-        pl_meta_add_bool(context, meta, meta->root, option->name, *(const bool *)field);
-        break;
-    case PL_OPTION_INT:
-    case PL_OPTION_BYTES:
-        pl_meta_add_int(context, meta, meta->root, option->name, *(const int64_t *)field);
-        break;
-    case PL_OPTION_REAL:
-        pl_meta_add_real(context, meta, meta->root, option->name, *(const double *)field);
-        break;
-    case PL_OPTION_TEXT:
-        pl_meta_add_text(context, meta, meta->root, option->name, *(const char *const *)field);
-        break;
-    case PL_OPTION_CHOICE:
-        word = option->choices;
-        for (int index = *(const int *)field; index > 0; index--)
-            word += strcspn(word, "|") + 1;
-        word = pl_arena_text(context, &meta->arena, word, strcspn(word, "|"));
-        if (word != NULL)
-            pl_meta_add_text(context, meta, meta->root, option->name, word);
-        break;
-    case PL_OPTION_LIST:
-        node = pl_meta_add_list(context, meta, meta->root, option->name);
-        for (size_t i = 0; node != NULL && i < list->count; i++)
-            pl_meta_add_text(context, meta, node, NULL, list->items[i]);
-        break;
-    case PL_OPTION_END:
-        break;
-    }
-}
-
 enum pl_status pl_config_print(struct pl_context *context, const struct pl_settings *settings,
                                FILE *out)
 {
@@ -179,7 +138,7 @@ enum pl_status pl_config_print(struct pl_context *context, const struct pl_setti
         bool has_value = entry->source > 0 || entry->option->initial != NULL ||
                          entry->option->type == PL_OPTION_FLAG;
         if (entry->key && !entry->unused && has_value)
-            add_entry(context, &meta, entry);
+            pl_option_write(context, entry->option, entry->fields, &meta, meta.root);
     }
     if (pl_meta_ok(&meta, context))
         status = pl_meta_write(context, meta.root, &text);

@@ -265,6 +265,46 @@ enum pl_status pl_option_defaults(struct pl_context *context, const struct pl_op
     return PL_OK;
 }
 
+void pl_option_write(struct pl_context *context, const struct pl_option *option,
+                     const void *command, struct pl_meta *meta, struct pl_meta_node *parent)
+{
+    const void *field = (const char *)command + option->offset;
+    const struct pl_list *list = field;
+    struct pl_meta_node *node;
+    const char *word;
+
+    switch (option->type) {
+    case PL_OPTION_FLAG:
+        pl_meta_add_bool(context, meta, parent, option->name, *(const bool *)field);
+        break;
+    case PL_OPTION_INT:
+    case PL_OPTION_BYTES:
+        pl_meta_add_int(context, meta, parent, option->name, *(const int64_t *)field);
+        break;
+    case PL_OPTION_REAL:
+        pl_meta_add_real(context, meta, parent, option->name, *(const double *)field);
+        break;
+    case PL_OPTION_TEXT:
+        pl_meta_add_text(context, meta, parent, option->name, *(const char *const *)field);
+        break;
+    case PL_OPTION_CHOICE:
+        word = option->choices;
+        for (int index = *(const int *)field; index > 0; index--)
+            word += strcspn(word, "|") + 1;
+        word = pl_arena_text(context, &meta->arena, word, strcspn(word, "|"));
+        if (word != NULL)
+            pl_meta_add_text(context, meta, parent, option->name, word);
+        break;
+    case PL_OPTION_LIST:
+        node = pl_meta_add_list(context, meta, parent, option->name);
+        for (size_t i = 0; node != NULL && i < list->count; i++)
+            pl_meta_add_text(context, meta, node, NULL, list->items[i]);
+        break;
+    case PL_OPTION_END:
+        break;
+    }
+}
+
 void pl_option_release(const struct pl_option *table, void *command)
 {
     for (; table->type != PL_OPTION_END; table++) {

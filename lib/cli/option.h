@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/context.h"
+#include "base/meta.h"
 
 enum pl_option_type {
     PL_OPTION_END = 0,
@@ -111,6 +112,10 @@ const struct pl_option *pl_option_find(const struct pl_option *table, const char
 /* Fills every field with its default, or with zero (CHOICE: -1) when it has none. */
 enum pl_status pl_option_defaults(struct pl_context *context, const struct pl_option *table,
                                   void *command) PL_MUST_CHECK;
+
+/* Adds the option's value to a document: NAME: value.  For options that have a value. */
+void pl_option_write(struct pl_context *context, const struct pl_option *option,
+                     const void *command, struct pl_meta *meta, struct pl_meta_node *parent);
 
 /* The words of a CHOICE joined by `between`. */
 #define PL_WORDS_SIZE 1024

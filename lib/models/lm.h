@@ -9,6 +9,7 @@
 #ifndef PL_MODELS_LM_H
 #define PL_MODELS_LM_H
 
+#include "autograd/ops.h"
 #include "autograd/parameters.h"
 #include "cli/option.h"
 #include "models/registry.h"
@@ -50,8 +51,8 @@ struct pl_mixer {
     /* x [N, dim] -> [N, dim]; state items are named "layer.L.S" and so on. */
     struct pl_variable *(*forward)(struct pl_pass *pass, const void *layer, int64_t index,
                                    struct pl_variable *x);
-    /* NULL, or what is left to do after the last layer (routers: the auxiliary loss). */
-    struct pl_variable *(*finish)(struct pl_pass *pass);
+    /* NULL, or what is left to do after the last layer: from the routers to pass->auxiliary. */
+    enum pl_status (*finish)(struct pl_pass *pass);
 };
 
 struct pl_lm_layer {
@@ -65,10 +66,14 @@ struct pl_lm {
     struct pl_parameters parameters;
     struct pl_variable *embeddings, *norm, *head; /* head: the embeddings when tied */
     struct pl_lm_layer *layers;
+    int64_t sequence; /* rows it was trained on at once; 0: not told */
+    char *tokenizer;  /* the bytes of its tokenizer.json, its own; NULL: tokens are numbers */
+    size_t tokenizer_size;
 };
 
 /* Takes KEY=VALUE settings for the options of the type; unset ones keep their defaults.  PL_USAGE
- * for an unknown key (with the likely one) or a bad value. vocabulary: from the data. */
+ * for an unknown key or a bad value.  vocabulary: from the data.  The parameters are declared and
+ * have no values yet: pl_parameters_start. */
 enum pl_status pl_lm_init(struct pl_context *context, struct pl_lm *lm,
                           const struct pl_model_type *type, const char *const *settings,
                           size_t setting_count, int64_t vocabulary) PL_MUST_CHECK;

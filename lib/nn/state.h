@@ -29,9 +29,9 @@ struct pl_variable *pl_state_get(struct pl_context *context, struct pl_state *st
                                  const int64_t *dims, const char *format, ...)
     PL_PRINTF(4, 5) PL_MUST_CHECK;
 
-/* A growing item [batch, rows, width]: like pl_state_get, with memory for at least rows rows a
- * sequence behind each other at stride *room (dims[1] stays the number of rows in use, which is
- * position until the pass ends). */
+/* A growing item [batch, rows, width]: like pl_state_get, for `position` rows from earlier passes
+ * and those of this one, rows in all.  Sequence i has its rows at i * *room * width: there is room
+ * for more than are in use, so that growing is rare. */
 struct pl_variable *pl_state_grow(struct pl_context *context, struct pl_state *state, int64_t rows,
                                   int64_t width, int64_t *room, const char *format, ...)
     PL_PRINTF(6, 7) PL_MUST_CHECK;
