@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,7 +17,16 @@ struct pl_live_import {
     int fd;                    /* the writing end; closing it is the end of the stream */
     struct pl_context context; /* the thread's own */
     pthread_t thread;
+    atomic_int holders; /* the thread and who opened it: the last to let go frees all this */
 };
+
+static void let_go(struct pl_live_import *import)
+{
+    if (atomic_fetch_sub(&import->holders, 1) > 1)
+        return;
+    pl_foreign_close(import->foreign);
+    free(import);
+}
 
 static void *run(void *data)
 {
@@ -35,13 +45,8 @@ static void *run(void *data)
     else
         pl_writer_abort(context, import->writer, "import");
     close(import->fd);
+    let_go(import);
     return NULL;
-}
-
-static void release(struct pl_live_import *import)
-{
-    pl_foreign_close(import->foreign);
-    free(import);
 }
 
 /* Starts the thread; takes over foreign. */
@@ -55,26 +60,27 @@ static enum pl_status start(struct pl_context *context, struct pl_live *live,
         return context->status;
     }
     import->foreign = foreign;
+    atomic_init(&import->holders, 1);
     import->context =
         (struct pl_context){.threads = 1, .warn = context->warn, .user = context->user};
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        release(import);
+        let_go(import);
         return pl_fail_errno(context, "cannot make a pipe");
     }
     import->fd = ends[1];
     live->reader = pl_reader_open_fd(context, ends[0], path, NULL, 0, 0);
     import->writer = live->reader ? pl_writer_open_fd(context, ends[1], path) : NULL;
     if (!import->writer) {
-        if (!live->reader)
-            close(ends[0]);
         close(ends[1]);
-        release(import);
+        let_go(import);
         return context->status;
     }
+    atomic_fetch_add(&import->holders, 1);
     if (pthread_create(&import->thread, NULL, run, import) != 0) {
         pl_writer_abort(context, import->writer, NULL);
         close(import->fd);
-        release(import);
+        let_go(import); /* for the thread that is not */
+        let_go(import);
         return pl_fail(context, PL_SYSTEM, "cannot start a thread");
     }
     live->import = import;
@@ -101,11 +107,17 @@ enum pl_status pl_live_close(struct pl_context *context, struct pl_live *live,
     struct pl_live_import *import = live->import;
     pl_reader_close(live->reader);
     *live = (struct pl_live){0};
-    if (!import || (status != PL_OK && status != PL_INCOMPLETE))
+    if (!import)
         return status;
+    if (status != PL_OK && status != PL_INCOMPLETE) {
+        /* The thread may wait for input that never comes: it is left to itself. */
+        pthread_detach(import->thread);
+        let_go(import);
+        return status;
+    }
     pthread_join(import->thread, NULL);
     if (import->context.status != PL_OK)
         status = pl_fail(context, import->context.status, "%s", import->context.message);
-    release(import);
+    let_go(import);
     return status;
 }
