@@ -36,6 +36,7 @@ struct pl_context {
     char upstream[PL_UPSTREAM_SIZE];
     size_t upstream_size; /* 0: the failure was our own */
     int threads;          /* most threads to use; 0: one per core */
+    int slot; /* inside a block of parallel work: which thread runs it, see parallel.h */
 };
 
 #if defined(__GNUC__)

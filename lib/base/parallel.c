@@ -32,9 +32,12 @@ enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_f
     }
     if (threads <= 1) {
         enum pl_status status = PL_OK;
+        int slot = context->slot; /* of the caller, which may be a block itself */
+        context->slot = 0;
         for (int64_t item = 0; item < count && !status; item++) {
             status = block(context, job, item);
         }
+        context->slot = slot;
         return status;
     }
     int64_t failed = count; /* the lowest block that failed so far */
@@ -55,6 +58,7 @@ enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_f
         own.warn = context->warn ? warn_caller : NULL;
         own.user = context;
         own.threads = 1;
+        own.slot = omp_get_thread_num();
         enum pl_status status = block(&own, job, item);
         if (status) {
 #pragma omp critical(pl_parallel_fail)

@@ -84,6 +84,42 @@ static void nested(void)
     CHECK(warnings == 40);
 }
 
+struct slots {
+    int busy[8];
+    int wrong;
+};
+
+/* A slot is nobody else's while its block runs, nor in what the block runs inside. */
+static enum pl_status take_slot(struct pl_context *context, void *data, int64_t item)
+{
+    struct slots *slots = data;
+    struct slots inside = {0};
+    int before, slot = context->slot;
+    if (slot < 0 || slot >= 4) {
+        return pl_fail(context, PL_NUMERIC, "slot %d in block %d", slot, (int)item);
+    }
+#pragma omp atomic capture
+    before = slots->busy[slot]++;
+    enum pl_status status = PL_OK;
+    if (slots->busy[4] == 0) { /* the outer level */
+        inside.busy[4] = 1;
+        status = pl_parallel(context, 3, take_slot, &inside);
+    }
+#pragma omp atomic update
+    slots->busy[slot]--;
+#pragma omp atomic update
+    slots->wrong += before != 0 || context->slot != slot || inside.wrong;
+    return status;
+}
+
+static void own_slots(void)
+{
+    struct pl_context context = {.threads = 4};
+    struct slots slots = {0};
+    CHECK(pl_parallel(&context, ITEMS, take_slot, &slots) == PL_OK);
+    CHECK(slots.wrong == 0);
+}
+
 static void thread_counts(void)
 {
     struct pl_context context = {.threads = 3};
@@ -129,6 +165,7 @@ int main(void)
     RUN(every_block_once);
     RUN(first_failure);
     RUN(nested);
+    RUN(own_slots);
     RUN(thread_counts);
     RUN(progress);
     FINISH();
