@@ -32,7 +32,8 @@ TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TOOL_BIN := $(TOOLS:%=$(B)/bin/%)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 # What works in pl_real (tensor/real.h) is compiled a second time in double precision, for tests.
-REAL_SRC := $(shell grep -lE '^.include "(autograd/|nn/|train/|tensor/real.h|models/lm)' lib/*/*.c)
+REAL_SRC := $(sort $(wildcard lib/autograd/*.c lib/nn/*.c lib/train/*.c) \
+    $(shell grep -lE '^.include "(autograd/|nn/|train/|tensor/real.h|models/lm)' lib/*/*.c))
 DOUBLE_OBJ := $(REAL_SRC:%.c=$(B)/double/%.o)
 MAN      := $(wildcard man/man*/*)
 
@@ -167,4 +168,4 @@ distclean:
 .PHONY: all test-programs unit check check-asan check-valgrind check-vectors fuzz fuzz-programs \
         bench lint demo format man-options install uninstall clean distclean
 .SECONDARY:
--include $(wildcard $(B)/lib/*/*.d $(B)/tools/*.d $(B)/tests/*/*.d)
+-include $(wildcard $(B)/lib/*/*.d $(B)/tools/*.d $(B)/tests/*/*.d $(B)/double/*/*/*.d)

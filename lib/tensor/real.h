@@ -42,7 +42,7 @@ static inline float pl_real_exp(float x)
     const float shift = 12582912.0F; /* 1.5 * 2^23: adding it rounds to a whole number */
     float bounded = x > 88.72283F ? 88.72283F : x;
     bounded = bounded < -87.33654F ? -87.33654F : bounded;
-    float n = (bounded * 1.44269504F + shift) - shift;
+    float shifted = bounded * 1.44269504F + shift, n = shifted - shift;
     float r = (bounded - n * 0.693145752F) - n * 1.42860677e-6F;
     float sum = 1.38888889e-3F;
     sum = sum * r + 8.33333333e-3F;
@@ -50,9 +50,12 @@ static inline float pl_real_exp(float x)
     sum = sum * r + 1.66666667e-1F;
     sum = sum * r + 5.0e-1F;
     sum = sum * r * r + r + 1.0F;
-    /* 2^n in two factors, since n may be 128 */
-    int32_t half = (int32_t)n / 2, rest = (int32_t)n - half;
-    int32_t bits[2] = {(half + 127) << 23, (rest + 127) << 23};
+    /* n stands in the low bits of the shifted number.  2^n in two factors, since n may be 128;
+     * unsigned, since the bits of a NaN are any number */
+    uint32_t low;
+    memcpy(&low, &shifted, sizeof low);
+    uint32_t above = low - 0x4B400000U + 256, half = above / 2;
+    uint32_t bits[2] = {(half - 1) << 23, (above - half - 1) << 23};
     float scale[2];
     memcpy(scale, bits, sizeof scale);
     float result = sum * scale[0] * scale[1];
@@ -78,6 +81,12 @@ static inline float pl_real_log1p(float x)
 static inline pl_real pl_real_sigmoid(pl_real x)
 {
     return 1 / (1 + pl_real_exp(-x));
+}
+
+/* The slope of x sigmoid(x), from both. */
+static inline pl_real pl_real_silu_slope(pl_real x, pl_real sigmoid)
+{
+    return sigmoid * (1 + x * (1 - sigmoid));
 }
 
 /* ln(1 + e^x), without overflow. */

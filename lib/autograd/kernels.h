@@ -1,0 +1,95 @@
+/* What the kernels of operations share: lanes for sums, and blocks of rows.
+ * SPDX-License-Identifier: MIT
+ *
+ * A sum in one variable is a chain that the compiler must not reorder, so it is not vectorised.
+ * Here sums run in sixteen lanes, which are joined in double precision: the same bits whatever
+ * registers there are.
+ *
+ * Work is cut into blocks of rows (or of elements) by size alone, never by the number of threads.
+ * Gradients of what all rows share (a weight) are summed within each block into a place of its
+ * own, and the blocks' sums are joined in their order. */
+#ifndef PL_AUTOGRAD_KERNELS_H
+#define PL_AUTOGRAD_KERNELS_H
+
+#include "autograd/tape.h"
+#include "base/parallel.h"
+#include "base/simd.h"
+
+enum { PL_LANES = 16 };
+typedef pl_real pl_lanes
+    __attribute__((vector_size(PL_LANES * sizeof(pl_real)), aligned(sizeof(pl_real)), may_alias));
+
+/* Inlined into the variants of a function marked PL_CLONES, so that it is compiled for each. */
+#define PL_KERNEL static inline __attribute__((always_inline))
+
+PL_KERNEL double pl_lanes_sum(const pl_lanes *lanes)
+{
+    double sum = 0;
+    for (int i = 0; i < PL_LANES; i++)
+        sum += (double)(*lanes)[i];
+    return sum;
+}
+
+PL_KERNEL double pl_real_sum(int64_t count, const pl_real *restrict x)
+{
+    pl_lanes lanes = {0};
+    int64_t i = 0;
+    for (; i + PL_LANES <= count; i += PL_LANES)
+        lanes += *(const pl_lanes *)(x + i);
+    double sum = pl_lanes_sum(&lanes);
+    for (; i < count; i++)
+        sum += (double)x[i];
+    return sum;
+}
+
+/* a . b */
+PL_KERNEL double pl_real_dot(int64_t count, const pl_real *restrict a, const pl_real *restrict b)
+{
+    pl_lanes even = {0}, odd = {0};
+    int64_t i = 0;
+    for (; i + 2 * PL_LANES <= count; i += 2 * PL_LANES) {
+        even += *(const pl_lanes *)(a + i) * *(const pl_lanes *)(b + i);
+        odd += *(const pl_lanes *)(a + i + PL_LANES) * *(const pl_lanes *)(b + i + PL_LANES);
+    }
+    even += odd;
+    double sum = pl_lanes_sum(&even);
+    for (; i < count; i++)
+        sum += (double)(a[i] * b[i]);
+    return sum;
+}
+
+/* Elements of a block: three arrays of them stay in the second-level cache. */
+enum { PL_BLOCK = 16384 };
+
+/* Rows of a block of about PL_BLOCK elements. */
+static inline int64_t pl_block_rows(int64_t width)
+{
+    return width < PL_BLOCK ? PL_BLOCK / (width > 0 ? width : 1) : 1;
+}
+
+static inline int64_t pl_block_count(int64_t rows, int64_t block)
+{
+    return (rows + block - 1) / block;
+}
+
+struct pl_span {
+    int64_t begin, end;
+};
+
+static inline struct pl_span pl_block_span(int64_t item, int64_t block, int64_t rows)
+{
+    int64_t begin = item * block, end = begin + block;
+    return (struct pl_span){begin, end < rows ? end : rows};
+}
+
+/* sums[width] += partial[0] + ... + partial[blocks - 1], each [width] at a distance of
+ * stride, in this order. */
+static inline void pl_join_blocks(int64_t blocks, int64_t stride, int64_t width,
+                                  const pl_real *partial, pl_real *sums)
+{
+    for (int64_t i = 0; i < blocks; i++)
+        for (int64_t c = 0; c < width; c++)
+            sums[c] += partial[i * stride + c];
+}
+
+#endif

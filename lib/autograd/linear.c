@@ -1,0 +1,133 @@
+/* y = x W' + b.
+ * SPDX-License-Identifier: MIT
+ *
+ * Forward and backward are one product each:
+ *
+ *     y = x W' + b        dx += dy W        dW += dy' x        db += sum of the rows of dy
+ *
+ * Each is cut into blocks of the result, which never share an element, so nothing has to be joined
+ * (tensor/real.h).  Decoding has one row, or a few, and is another matter: every weight is used
+ * once, the work is to stream W from memory, and a product routine that first packs W into tiles
+ * reads and writes it all before it starts.  There plain dot products are the faster way. */
+#include "autograd/ops.h"
+
+#include "autograd/kernels.h"
+
+struct linear {
+    struct pl_variable *x, *w, *bias, *out;
+    int64_t rows, in, width; /* width: of the output */
+    int64_t block;           /* rows, or in few_block outputs, of a block */
+    pl_real *partial;        /* [blocks, width]: sums of the rows of dy */
+};
+
+enum {
+    ROWS_FEW = 3,            /* up to so many rows, dot products win */
+    BLOCK_PRODUCTS = 1 << 18 /* multiplications of a block of them */
+};
+
+/* Outputs begin to end - 1 of all rows. */
+PL_CLONES static void few_outputs(const struct linear *job, int64_t begin, int64_t end)
+{
+    const pl_real *bias = job->bias ? job->bias->value : NULL;
+    for (int64_t row = 0; row < job->rows; row++) {
+        const pl_real *x = job->x->value + row * job->in;
+        pl_real *y = job->out->value + row * job->width;
+        for (int64_t o = begin; o < end; o++) {
+            double sum = pl_real_dot(job->in, x, job->w->value + o * job->in);
+            y[o] = (pl_real)(bias ? sum + (double)bias[o] : sum);
+        }
+    }
+}
+
+static enum pl_status few_block(struct pl_context *context, void *job, int64_t item)
+{
+    const struct linear *linear = job;
+    struct pl_span span = pl_block_span(item, linear->block, linear->width);
+    (void)context;
+    few_outputs(linear, span.begin, span.end);
+    return PL_OK;
+}
+
+static enum pl_status fill_bias(struct pl_context *context, void *job, int64_t item)
+{
+    const struct linear *linear = job;
+    struct pl_span span = pl_block_span(item, linear->block, linear->rows);
+    (void)context;
+    for (int64_t row = span.begin; row < span.end; row++)
+        memcpy(linear->out->value + row * linear->width, linear->bias->value,
+               (size_t)linear->width * sizeof(pl_real));
+    return PL_OK;
+}
+
+static enum pl_status forward(struct pl_context *context, struct linear *linear)
+{
+    if (linear->rows <= ROWS_FEW) {
+        linear->block = BLOCK_PRODUCTS / (linear->in * linear->rows + 1) + 1;
+        return pl_parallel(context, pl_block_count(linear->width, linear->block), few_block,
+                           linear);
+    }
+    linear->block = pl_block_rows(linear->width);
+    if (linear->bias &&
+        pl_parallel(context, pl_block_count(linear->rows, linear->block), fill_bias, linear))
+        return context->status;
+    return pl_gemm_blocks(context, false, true, linear->rows, linear->width, linear->in, 1,
+                          linear->x->value, linear->in, linear->w->value, linear->in,
+                          linear->bias ? 1 : 0, linear->out->value, linear->width);
+}
+
+static enum pl_status sum_rows(struct pl_context *context, void *job, int64_t item)
+{
+    const struct linear *linear = job;
+    struct pl_span span = pl_block_span(item, linear->block, linear->rows);
+    pl_real *sums = linear->partial + item * linear->width;
+    (void)context;
+    memset(sums, 0, (size_t)linear->width * sizeof *sums);
+    for (int64_t row = span.begin; row < span.end; row++)
+        for (int64_t o = 0; o < linear->width; o++)
+            sums[o] += linear->out->gradient[row * linear->width + o];
+    return PL_OK;
+}
+
+static enum pl_status bias_gradient(struct pl_tape *tape, struct linear *linear)
+{
+    linear->block = pl_block_rows(linear->width);
+    int64_t blocks = pl_block_count(linear->rows, linear->block);
+    linear->partial = pl_tape_take(tape, blocks * linear->width, sizeof *linear->partial);
+    if (!linear->partial || pl_parallel(tape->context, blocks, sum_rows, linear))
+        return tape->context->status;
+    pl_join_blocks(blocks, linear->width, linear->width, linear->partial, linear->bias->gradient);
+    return PL_OK;
+}
+
+static enum pl_status backward(struct pl_tape *tape, void *saved)
+{
+    struct linear *linear = saved;
+    const pl_real *dy = linear->out->gradient;
+    if (linear->x->gradient && pl_gemm_blocks(tape->context, false, false, linear->rows, linear->in,
+                                              linear->width, 1, dy, linear->width, linear->w->value,
+                                              linear->in, 1, linear->x->gradient, linear->in))
+        return tape->context->status;
+    if (linear->w->gradient && pl_gemm_blocks(tape->context, true, false, linear->width, linear->in,
+                                              linear->rows, 1, dy, linear->width, linear->x->value,
+                                              linear->in, 1, linear->w->gradient, linear->in))
+        return tape->context->status;
+    return linear->bias && linear->bias->gradient ? bias_gradient(tape, linear) : PL_OK;
+}
+
+struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
+                                 struct pl_variable *bias)
+{
+    if (!x || !w)
+        return NULL;
+    struct linear linear = {.x = x, .w = w, .bias = bias};
+    linear.rows = pl_variable_rows(x);
+    linear.in = pl_variable_width(x);
+    linear.width = pl_variable_rows(w);
+    bool wanted = x->gradient || w->gradient || (bias && bias->gradient);
+    linear.out = pl_tape_matrix(tape, wanted, linear.rows, linear.width);
+    if (!linear.out || forward(tape->context, &linear))
+        return NULL;
+    if (linear.out->gradient && pl_tape_note(tape, backward, &linear, sizeof linear))
+        return NULL;
+    return linear.out;
+}
