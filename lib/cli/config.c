@@ -31,6 +31,24 @@ static enum pl_status set_scalar(struct pl_context *context, struct pl_settings 
     return pl_settings_set(context, settings, entry, entry->option->name, text);
 }
 
+/* The setting of a model: kept as KEY=VALUE. */
+static enum pl_status set_extra(struct pl_context *context, struct pl_settings *settings,
+                                const struct pl_meta_node *node)
+{
+    size_t key = strlen(node->key);
+    char *text;
+
+    if (node->kind != PL_META_SCALAR || strlen(node->text) != node->text_size)
+        return pl_fail(context, PL_USAGE, "%s: must be a single value", node->key);
+    text = pl_arena_new(context, &settings->arena, key + node->text_size + 2, 1);
+    if (text == NULL)
+        return context->status;
+    memcpy(text, node->key, key);
+    text[key] = '=';
+    memcpy(text + key + 1, node->text, node->text_size);
+    return pl_settings_extra(context, settings, text);
+}
+
 static enum pl_status set_key(struct pl_context *context, struct pl_settings *settings,
                               const char *path, const struct pl_meta_node *node, bool section)
 {
@@ -39,8 +57,10 @@ static enum pl_status set_key(struct pl_context *context, struct pl_settings *se
     enum pl_status status = PL_OK;
 
     if (entry == NULL) {
-        pl_fail(context, PL_USAGE, "unknown key '%s'", node->key);
-        return fail_node(context, path, node);
+        status = pl_settings_is_extra(settings, node->key, strlen(node->key))
+                     ? set_extra(context, settings, node)
+                     : pl_settings_unknown(context, settings, node->key, strlen(node->key));
+        return status == PL_OK ? PL_OK : fail_node(context, path, node);
     }
     if (entry->unused && !section) /* meant for the other tools that read this file */
         return PL_OK;
@@ -83,7 +103,7 @@ static enum pl_status check_sections(struct pl_context *context, struct pl_setti
         if (pl_settings_key(settings, node->key, strlen(node->key)) != NULL)
             pl_fail(context, PL_USAGE, "%s: must be a single value", node->key);
         else if (strchr(node->key, '-') == NULL)
-            pl_fail(context, PL_USAGE, "unknown key '%s'", node->key);
+            pl_settings_unknown(context, settings, node->key, strlen(node->key));
         else
             continue;
         return fail_node(context, path, node);
@@ -125,6 +145,29 @@ done:
     return status;
 }
 
+static bool has_effect(const struct pl_settings *settings, const struct pl_entry *entry)
+{
+    const struct pl_tool *tool = settings->tool;
+    struct pl_context quiet = {.status = PL_OK};
+
+    return entry->shared || tool->refuse == NULL ||
+           tool->refuse(&quiet, settings->command, entry->option->name) == PL_OK;
+}
+
+static void print_extras(struct pl_context *context, const struct pl_settings *settings,
+                         struct pl_meta *meta)
+{
+    const struct pl_list *list = pl_settings_extras(settings);
+
+    for (size_t i = 0; i < list->count; i++) {
+        const char *value = strchr(list->items[i], '=') + 1;
+        char *key = pl_arena_text(context, &meta->arena, list->items[i],
+                                  (size_t)(value - 1 - list->items[i]));
+        if (key != NULL)
+            pl_meta_add_scalar(context, meta, meta->root, key, value, strlen(value), false);
+    }
+}
+
 enum pl_status pl_config_print(struct pl_context *context, const struct pl_settings *settings,
                                FILE *out)
 {
@@ -137,9 +180,11 @@ enum pl_status pl_config_print(struct pl_context *context, const struct pl_setti
         const struct pl_entry *entry = &settings->entries[i];
         bool has_value = entry->source > 0 || entry->option->initial != NULL ||
                          entry->option->type == PL_OPTION_FLAG;
-        if (entry->key && !entry->unused && has_value)
+        if (entry->key && !entry->unused && has_value && has_effect(settings, entry))
             pl_option_write(context, entry->option, entry->fields, &meta, meta.root);
     }
+    if (meta.root != NULL && settings->tool->settings != NULL)
+        print_extras(context, settings, &meta);
     if (pl_meta_ok(&meta, context))
         status = pl_meta_write(context, meta.root, &text);
     else

@@ -107,18 +107,9 @@ void pl_settings_release(struct pl_settings *settings)
 {
     pl_option_release(control_options, &settings->shared);
     pl_option_release(settings->tool->options, settings->command);
+    if (settings->tool->settings != NULL)
+        pl_option_release(settings->tool->settings, settings->command);
     pl_arena_release(&settings->arena);
-}
-
-struct pl_entry *pl_settings_key(struct pl_settings *settings, const char *name, size_t size)
-{
-    for (size_t i = 0; i < settings->count; i++) {
-        struct pl_entry *entry = &settings->entries[i];
-        if (entry->key && strlen(entry->option->name) == size &&
-            memcmp(entry->option->name, name, size) == 0)
-            return entry;
-    }
-    return NULL;
 }
 
 enum pl_status pl_settings_set(struct pl_context *context, struct pl_settings *settings,
@@ -252,6 +243,20 @@ enum pl_status pl_settings_scan(struct pl_context *context, struct pl_settings *
     return PL_OK;
 }
 
+/* Options that have an effect alone may be without one beside the others. */
+static enum pl_status refuse_misplaced(struct pl_context *context,
+                                       const struct pl_settings *settings)
+{
+    enum pl_status status = PL_OK;
+
+    for (size_t i = 0; settings->tool->refuse != NULL && status == PL_OK && i < settings->count;
+         i++)
+        if (settings->entries[i].source > 0 && !settings->entries[i].shared)
+            status = settings->tool->refuse(context, settings->command,
+                                            settings->entries[i].option->name);
+    return status;
+}
+
 /* --set KEY=VALUE */
 static enum pl_status set_by_key(struct pl_context *context, struct pl_settings *settings,
                                  const char *text)
@@ -263,8 +268,12 @@ static enum pl_status set_by_key(struct pl_context *context, struct pl_settings 
     if (text[size] != '=' || size == 0)
         return pl_fail(context, PL_USAGE, "--set '%s': must be KEY=VALUE", text);
     entry = pl_settings_key(settings, text, size);
-    if (entry == NULL)
-        return pl_fail(context, PL_USAGE, "--set '%s': unknown key '%.*s'", text, (int)size, text);
+    if (entry == NULL && pl_settings_is_extra(settings, text, size))
+        return pl_settings_extra(context, settings, text);
+    if (entry == NULL) {
+        pl_settings_unknown(context, settings, text, size);
+        return pl_fail_at(context, "--set '%s'", text);
+    }
     if (entry->unused)
         return pl_fail(context, PL_USAGE, "--set '%s': %.*s has no effect here", text, (int)size,
                        text);
@@ -312,7 +321,7 @@ enum pl_status pl_settings_apply(struct pl_context *context, struct pl_settings 
             settings->shared.set = NULL;
         }
     }
-    return status;
+    return status == PL_OK ? refuse_misplaced(context, settings) : status;
 }
 
 bool pl_settings_alone(const struct pl_settings *settings)

@@ -92,8 +92,18 @@ enum pl_status pl_settings_set(struct pl_context *context, struct pl_settings *s
                                struct pl_entry *entry, const char *subject,
                                const char *text) PL_MUST_CHECK;
 
-/* The entry of a configuration key of size bytes, or NULL. */
+/* keys.c: the entry of a key of size bytes, or NULL; the failure that it is no key at all, with the
+ * one that it resembles. */
 struct pl_entry *pl_settings_key(struct pl_settings *settings, const char *name, size_t size);
+enum pl_status pl_settings_unknown(struct pl_context *context, const struct pl_settings *settings,
+                                   const char *key, size_t size);
+
+/* Whether a key is a setting of models; all that were set; sets one by KEY=VALUE, which must live
+ * as long as the settings. */
+bool pl_settings_is_extra(const struct pl_settings *settings, const char *key, size_t size);
+const struct pl_list *pl_settings_extras(const struct pl_settings *settings);
+enum pl_status pl_settings_extra(struct pl_context *context, struct pl_settings *settings,
+                                 const char *text) PL_MUST_CHECK;
 
 /* help.c: all derived from the entries */
 void pl_help_usage(const struct pl_settings *settings, FILE *out);

@@ -43,7 +43,14 @@ struct pl_tool {
                                   NULL: they are refused, not ignored */
     const char *const *alone;  /* NULL, or names of own flags with which the tool needs no input,
                                   ended by NULL ("list-models") */
-    size_t command_size;       /* of the struct the options fill */
+    /* NULL, or a table of one LIST row: it takes what --set and configuration files say of
+     * settings of models, as KEY=VALUE; setting_key gives all keys one by one, then NULL. */
+    const struct pl_option *settings;
+    const char *(*setting_key)(size_t index);
+    /* NULL, or fails with PL_USAGE if the own option of that name has no effect beside the other
+     * options: such an option may not be given, and --print-config leaves it out. */
+    enum pl_status (*refuse)(struct pl_context *context, const void *command, const char *option);
+    size_t command_size;               /* of the struct the options fill */
     const struct pl_example *examples; /* ended by a NULL command */
     const char *see_also;              /* "ts-export(1), tensor-stream(5)" */
     enum pl_status (*run)(struct pl_run *run, void *command);

@@ -17,6 +17,7 @@ struct command {
     int model;
     bool csv, bias;
     struct pl_list names;
+    struct pl_list settings;
 };
 
 static const struct pl_option options[] = {
@@ -36,6 +37,25 @@ static const struct pl_option options[] = {
     PL_OPTIONS_END,
 };
 
+/* A model with a width and a depth; --rate is for no dlinear. */
+static const struct pl_option extras[] = {
+    PL_LIST(struct command, settings, "set", 0, "KEY=VALUE", "settings", NULL),
+    PL_OPTIONS_END,
+};
+
+static const char *extra_key(size_t index)
+{
+    static const char *const keys[] = {"width", "depth", NULL};
+    return keys[index];
+}
+
+static enum pl_status refuse(struct pl_context *failure, const void *fields, const char *option)
+{
+    if (strcmp(option, "rate") == 0 && ((const struct command *)fields)->model == 2)
+        return pl_fail(failure, PL_USAGE, "--%s has no effect with --model dlinear", option);
+    return PL_OK;
+}
+
 static const char *const unused[] = {"seed", NULL};
 static const char *const alone[] = {"csv", NULL};
 static const struct pl_tool tool = {
@@ -47,6 +67,9 @@ static const struct pl_tool tool = {
     .options = options,
     .unused = unused,
     .alone = alone,
+    .settings = extras,
+    .setting_key = extra_key,
+    .refuse = refuse,
     .command_size = sizeof(struct command),
 };
 
@@ -140,6 +163,7 @@ static void junk_values(void)
     CHECK_REFUSED("--set 'x': must be KEY=VALUE", "-s", "x");
     CHECK_REFUSED("--set 'x=1': unknown key 'x'", "-s", "x=1");
     CHECK_REFUSED("--set 'help=yes': unknown key 'help'", "-s", "help=yes");
+    CHECK_REFUSED("--set 'widht=1': unknown key 'widht'; did you mean 'width'?", "-s", "widht=1");
     CHECK_REFUSED("--set csv 'on': must be yes or no", "-s", "csv=on");
     CHECK_REFUSED("--set 'seed=1': seed has no effect here", "-s", "seed=1");
 }
@@ -191,15 +215,37 @@ static void config_junk(void)
         snprintf(expected, sizeof expected, "%s%s", path, message_); \
         CHECK_REFUSED(expected, "m", "-c", path);                    \
     } while (0)
-    CHECK_CONFIG("csv: true\nlookbak: 3\n", ":2:1: unknown key 'lookbak'");
-    CHECK_CONFIG("pl-try:\n  lookbak: 3\n", ":2:3: unknown key 'lookbak'");
+    CHECK_CONFIG("csv: true\nlookbak: 3\n",
+                 ":2:1: unknown key 'lookbak'; did you mean 'lookback'?");
+    CHECK_CONFIG("pl-try:\n  lookbak: 3\n",
+                 ":2:3: unknown key 'lookbak'; did you mean 'lookback'?");
     CHECK_CONFIG("model: {a: 1}\n", ":1:1: model: must be a single value");
     CHECK_CONFIG("ridge: [1, 2]\n", ":1:1: ridge: must be a single value");
     CHECK_CONFIG("other: {a: 1}\n", ":1:1: unknown key 'other'");
     CHECK_CONFIG("lookback: 4x\n", ":1:1: lookback '4x': not an integer");
     CHECK_CONFIG("help: true\n", ":1:1: unknown key 'help'");
     CHECK_CONFIG("pl-try: {seed: 1}\n", ":1:10: seed has no effect here");
+    CHECK_CONFIG("width: [1, 2]\n", ":1:1: width: must be a single value");
     CHECK_CONFIG("- lookback\n", ":1:1: a configuration must be a map of option names");
+}
+
+/* Settings of models are kept as they come, the last of each key. */
+static void settings_of_models(void)
+{
+    write_config("width: 3\ndepth: x y\n");
+    CHECK(PARSE("m", "-c", path, "-s", "width=5", "--set", "lookback=7") == PL_OK);
+    CHECK_TEXT(context.message, "");
+    CHECK(command.lookback == 7 && command.settings.count == 2);
+    CHECK_TEXT(command.settings.items[0], "width=5");
+    CHECK_TEXT(command.settings.items[1], "depth=x y");
+    pl_settings_release(&settings);
+}
+
+static void options_without_effect(void)
+{
+    CHECK_REFUSED("--rate has no effect with --model dlinear", "m", "--rate", "1", "-m", "dlinear");
+    CHECK(PARSE("m", "--rate", "1") == PL_OK);
+    pl_settings_release(&settings);
 }
 
 /* What --print-config prints reads back to the same values. */
@@ -208,8 +254,8 @@ static void config_round_trip(void)
     FILE *file;
     char first[2048] = "", second[2048] = "";
 
-    CHECK(PARSE("m", "-t", "yes", "-n", "a: b", "-n", "3", "--rate", "0.1", "-m", "mean", "-j2",
-                "--no-history") == PL_OK);
+    CHECK(PARSE("m", "-t", "yes", "-n", "a: b", "-n", "3", "--rate", "0.1", "-m", "linear", "-j2",
+                "--no-history", "-s", "width=08") == PL_OK);
     file = fopen(path, "w");
     CHECK(pl_config_print(&context, &settings, file) == PL_OK && fclose(file) == 0);
     pl_settings_release(&settings);
@@ -218,7 +264,9 @@ static void config_round_trip(void)
     CHECK(PARSE("m", "-c", path) == PL_OK);
     CHECK_TEXT(context.message, "");
     CHECK_TEXT(command.time, "yes");
-    CHECK(command.names.count == 2 && command.rate == 0.1 && command.model == 0);
+    CHECK(command.names.count == 2 && command.rate == 0.1 && command.model == 1);
+    CHECK(command.settings.count == 1);
+    CHECK_TEXT(command.settings.items[0], "width=08");
     CHECK(!settings.shared.common.history && settings.shared.common.threads == 2);
     file = fopen(path, "w");
     CHECK(pl_config_print(&context, &settings, file) == PL_OK && fclose(file) == 0);
@@ -260,6 +308,8 @@ int main(void)
     RUN(junk_options);
     RUN(config_order);
     RUN(config_junk);
+    RUN(settings_of_models);
+    RUN(options_without_effect);
     RUN(config_round_trip);
     RUN(environment);
     unlink(path);

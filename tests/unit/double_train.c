@@ -23,7 +23,8 @@ static void make(struct pl_parameters *parameters)
         !pl_parameter_add(&context, parameters, PL_INIT_NORMAL, PL_DIMS(2, 2), "frozen"))
         abort();
     parameters->items[2]->frozen = true;
-    pl_parameters_start(parameters, 1, 1);
+    if (pl_parameters_start(&context, parameters, 1, 1))
+        abort();
 }
 
 static void set_gradients(struct pl_parameters *parameters, int step)
