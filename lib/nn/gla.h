@@ -19,10 +19,17 @@ struct pl_gla {
 /* q [N, heads key_dim], k and g [N, kv_heads key_dim], v [N, kv_heads value_dim] -> o
  * [N, heads value_dim].  entry: the states before the first rows, [sequences, heads, key_dim,
  * value_dim], NULL: zero.  final: NULL, or where the states after the last rows are left as a
- * variable; it has a gradient if the tape records. */
+ * variable; it has a gradient if the tape records.  PL_BAD_DATA when some g is above 0. */
 struct pl_variable *pl_op_gla(struct pl_tape *tape, const struct pl_gla *gla,
                               const struct pl_rows *rows, struct pl_variable *q,
                               struct pl_variable *k, struct pl_variable *v, struct pl_variable *g,
                               struct pl_variable *entry, struct pl_variable **final);
+
+/* The same for decoding: without gradients, and state, [sequences, heads, key_dim, value_dim], is
+ * overwritten with what it is after the last rows. */
+struct pl_variable *pl_op_gla_carry(struct pl_tape *tape, const struct pl_gla *gla,
+                                    const struct pl_rows *rows, struct pl_variable *q,
+                                    struct pl_variable *k, struct pl_variable *v,
+                                    struct pl_variable *g, struct pl_variable *state);
 
 #endif

@@ -22,6 +22,7 @@ static const struct {
     const char *name;
     void (*check)(struct vectors *vectors);
 } methods[] = {
+    {"gla", check_gla},
     {"ltsf-linear", check_ltsf_linear},
 };
 

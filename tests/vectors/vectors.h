@@ -65,6 +65,7 @@ void vectors_compare_floats(struct vectors *vectors, const float *got, int64_t c
     PL_PRINTF(6, 7);
 
 /* The methods, one file each. */
+void check_gla(struct vectors *vectors);
 void check_ltsf_linear(struct vectors *vectors);
 
 #endif
