@@ -160,3 +160,40 @@ void vectors_compare_floats(struct vectors *vectors, const float *got, int64_t c
         values[i] = (double)got[i];
     compare(vectors, values, count, absolute, relative, name);
 }
+
+static double real_tolerance(enum vectors_kind kind)
+{
+    static const double in_double[] = {1e-9, 1e-9, 1e-7}, in_float[] = {2e-4, 1e-3, 1e-3};
+    return sizeof(pl_real) == sizeof(double) ? in_double[kind] : in_float[kind];
+}
+
+void vectors_compare_real(struct vectors *vectors, const pl_real *got, int64_t count,
+                          enum vectors_kind kind, const char *format, ...)
+{
+    NAME_FROM(format);
+    const double *expected = doubles(vectors, name, count);
+    double largest = 0, worst = 0;
+    int64_t at = -1;
+    for (int64_t i = 0; expected && i < count; i++)
+        largest = fmax(largest, fabs(expected[i]));
+    for (int64_t i = 0; expected && i < count; i++) {
+        double distance = fabs((double)got[i] - expected[i]);
+        if (!(distance <= worst) && !isnan(worst)) {
+            worst = distance;
+            at = i;
+        }
+    }
+    if (at >= 0 && !(worst <= real_tolerance(kind) * (largest > 0 ? largest : 1)))
+        vectors_fail(vectors, "array '%s' element %lld: got %.17g, expected %.17g; error %.1e",
+                     name, (long long)at, (double)got[at], expected[at], worst / largest);
+}
+
+const char *vectors_option(struct vectors *vectors, const char *key)
+{
+    const struct pl_meta_node *root =
+        vectors->file ? pl_bundle_document(&vectors->file->bundle, "safetensors") : NULL;
+    const char *text = NULL;
+    if (root && pl_meta_text(&vectors->context, root, key, &text))
+        return NULL;
+    return text;
+}

@@ -13,6 +13,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "stream/bundle.h"
+#include "tensor/real.h"
 
 /* One file of a folder. */
 struct vectors_file {
@@ -63,6 +64,19 @@ void vectors_compare(struct vectors *vectors, const double *got, int64_t count, 
 void vectors_compare_floats(struct vectors *vectors, const float *got, int64_t count,
                             double absolute, double relative, const char *format, ...)
     PL_PRINTF(6, 7);
+
+/* The same for what is computed in pl_real: largest difference by largest reference, at most 1e-9
+ * in the double build; in float 2e-4, and 1e-3 where errors of many terms add up. */
+enum vectors_kind {
+    VECTORS_OUTPUT,
+    VECTORS_GRADIENT,
+    VECTORS_TRAINED /* after optimiser steps: 1e-7 and 1e-3 */
+};
+void vectors_compare_real(struct vectors *vectors, const pl_real *got, int64_t count,
+                          enum vectors_kind kind, const char *format, ...) PL_PRINTF(5, 6);
+
+/* A size or option from the file's metadata, as text; NULL when it is not told. */
+const char *vectors_option(struct vectors *vectors, const char *key);
 
 /* The methods, one file each. */
 void check_gla(struct vectors *vectors);
