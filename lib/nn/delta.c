@@ -13,7 +13,7 @@
 
 enum {
     CHUNK_MOST = 256,  /* tokens: beyond, products within a chunk cost more than they save */
-    RECUR_MOST = 4,    /* tokens of a sequence that are taken one by one when decoding */
+    RECUR_MOST = 4,    /* tokens of the longest sequence that are taken one by one when decoding */
     BLOCK_WORK = 65536 /* multiplications worth a block of its own */
 };
 
@@ -92,7 +92,7 @@ static void forward_head(const struct job *job, int64_t sequence, int64_t value_
     if (job->final)
         state = job->final->value + (sequence * delta->value_heads + value_head) * size;
     enter(job, sequence, value_head, state);
-    if (!job->entries && length <= RECUR_MOST) {
+    if (!job->entries && job->longest <= RECUR_MOST) {
         struct pl_delta_head in = head_of(job, false, value_head, start);
         pl_delta_recur(delta, &in, length, state, working);
         return;

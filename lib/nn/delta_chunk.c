@@ -38,7 +38,7 @@
 enum { LANES = 16 /* partial sums of a dot product */ };
 
 /* Below this the decay is 0 in any precision; it keeps -infinity out of differences. */
-static const double least_gate = -1e4;
+static const double least_gate = -1e3;
 
 /* Working memory as it is handed out; with memory NULL it is only counted. */
 struct room {
