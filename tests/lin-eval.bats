@@ -154,3 +154,15 @@ make_sine() {
     [ ! -s "$T/stderr" ]
     lin-eval "$T/m.plumb" "$T/first.csv" 2>&1 >/dev/null | grep -q "was fitted to rows that are scored here"
 }
+
+# A model of weights near 1e180: its regressor was 1e-150 of what it is later.
+@test "errors that are not finite are a failure, not a report" {
+    awk -v unit=e-150 -f - >"$T/train.csv" <<'END'
+BEGIN { print "load,p"; for (i = 0; i < 200; i++) { k = i * 7919 % 101 - 50; print k "e30," k unit } }
+END
+    sed 's/e-150$//' "$T/train.csv" >"$T/later.csv"
+    lin-train -q --scale none --ridge 0 -L 2 -H 2 --future-columns p --target load "$T/train.csv" -o "$T/m.plumb"
+    fails 6 "lin-eval: nlinear: column 'load': the squared error 1 step ahead is not finite" \
+        lin-eval -q "$T/m.plumb" "$T/later.csv"
+    [ ! -s "$T/stdout" ]
+}

@@ -235,4 +235,9 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     awk 'BEGIN { print "v"; for (i = 0; i < 100; i++) print (i % 7) "e307" }' >vast.csv
     fails 3 "lin-train: vast.csv: column 'v': values too large to square; divide them first" \
         lin-train -L 6 -H 2 vast.csv
+    sed 's/307$/100/' vast.csv >large.csv
+    lin-train -q -L 6 -H 2 large.csv >m.plumb
+    lin-forecast -q --csv m.plumb large.csv >forecast.csv
+    fails 6 'lin-train: large.csv: errors too large to make intervals from; divide the values first' \
+        lin-train -q --scale none -L 3 -H 2 large.csv
 }

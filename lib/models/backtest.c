@@ -410,6 +410,27 @@ static enum pl_status add_up(struct pl_context *context, struct pl_backtest *bac
                    (long long)longest);
 }
 
+/* An error that overflows is none that could be compared: weights or values are out of all
+ * proportion. */
+static enum pl_status check_finite(struct pl_context *context, const struct pl_backtest *backtest,
+                                   const struct job *job)
+{
+    for (int contender = 0; contender < contender_count(job); contender++)
+        for (int64_t track = 0; track < job->panel->track_count; track++)
+            for (int64_t h = 0; h < job->forecaster->horizon; h++) {
+                const struct pl_step_sums *sums = &track_metrics(job, contender, track)->steps[h];
+                char name[PL_PLACE_SIZE];
+                if (isfinite(sums->squared) && isfinite(sums->raw_squared))
+                    continue;
+                pl_panel_track_name(job->panel, track, name);
+                return pl_fail(context, PL_NUMERIC,
+                               "%s: %s: the squared error %lld step%s ahead is not finite",
+                               backtest->names[contender], name, (long long)h + 1,
+                               h == 0 ? "" : "s");
+            }
+    return PL_OK;
+}
+
 enum pl_status pl_backtest_run(struct pl_context *context, struct pl_backtest *backtest,
                                const struct pl_forecaster *forecaster, const struct pl_panel *panel,
                                const struct pl_backtest_options *options)
@@ -426,6 +447,8 @@ enum pl_status pl_backtest_run(struct pl_context *context, struct pl_backtest *b
     if (status == PL_OK)
         status = options->refit ? run_refitted(context, &job)
                                 : pl_parallel(context, panel->track_count, score_track, &job);
+    if (status == PL_OK)
+        status = check_finite(context, backtest, &job);
     if (status == PL_OK)
         status = add_up(context, backtest, &job);
     for (int i = 0; i < job.baseline_count; i++)

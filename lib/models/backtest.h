@@ -33,7 +33,8 @@ struct pl_backtest {
     bool seen;     /* some of the origins lie in rows that the model was fitted to */
 };
 
-/* PL_BAD_DATA when no origin has its lookback and horizon rows. */
+/* PL_BAD_DATA when no origin has its lookback and horizon rows, PL_NUMERIC when an error is not
+ * finite. */
 enum pl_status pl_backtest_run(struct pl_context *context, struct pl_backtest *backtest,
                                const struct pl_forecaster *forecaster, const struct pl_panel *panel,
                                const struct pl_backtest_options *options) PL_MUST_CHECK;

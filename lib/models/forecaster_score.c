@@ -313,6 +313,19 @@ static enum pl_status pool_step(struct pl_context *context, void *job, int64_t h
     return PL_OK;
 }
 
+/* Grids are in single precision, which overflows long before the sums do. */
+static enum pl_status check_kept(struct pl_context *context, const struct pl_panel *panel,
+                                 const struct pl_forecaster *forecaster)
+{
+    int64_t count = forecaster->grid_count * forecaster->horizon * PL_GRID;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(forecaster->grids[i]))
+            return pl_fail(context, PL_NUMERIC,
+                           "%s: errors too large to make intervals from; divide the values first",
+                           panel->source);
+    return PL_OK;
+}
+
 enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecaster *forecaster,
                                    const struct pl_panel *panel, const struct pl_match *match,
                                    const struct pl_range *ranges,
@@ -340,6 +353,8 @@ enum pl_status pl_forecaster_score(struct pl_context *context, struct pl_forecas
         status = pl_parallel(context, panel->track_count, score_track, &scoring);
     if (!status && scoring.shared)
         status = pl_parallel(context, forecaster->horizon, pool_step, &scoring);
+    if (!status && keep)
+        status = check_kept(context, panel, forecaster);
     for (int64_t t = 0; t < panel->track_count && !status; t++) {
         errors->windows += scoring.windows[t];
         errors->mse += scoring.squares[t];
