@@ -190,6 +190,13 @@ make_noise() {
     sed '1s/load/cold/' "$T/s.csv" >"$T/other.csv"
     run -3 lin-forecast "$T/m.plumb" "$T/other.csv"
     [[ "$output" == *"'load'"* ]]
+    lin-train -q -L 6 -H 3 --season 24:1 "$T/s.csv" -o "$T/season.plumb"
+    cut -d, -f 2 "$T/s.csv" >"$T/bare.csv"
+    fails 3 "lin-forecast: $T/bare.csv: the model's seasons count from time stamps, but the data has none" \
+        lin-forecast "$T/season.plumb" "$T/bare.csv"
+    lin-train -q -L 6 -H 3 --season 24:1 "$T/bare.csv" -o "$T/season.plumb"
+    fails 3 "lin-forecast: $T/s.csv: the model's seasons count from the first row it was trained on, but the data has time stamps" \
+        lin-forecast "$T/season.plumb" "$T/s.csv"
     fails 2 "lin-forecast: --follow needs a MODEL (make one with lin-train)" lin-forecast --follow
     fails 2 "lin-forecast: MODEL and DATA cannot both be standard input" lin-forecast - -
 }

@@ -99,6 +99,12 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
         lin-train --update bare.plumb --missing gap later.csv
     fails 3 'lin-train: waves.csv: expected a model, found series (make one with lin-train)' \
         lin-train --update waves.csv later.csv
+    cut -d, -f 2- later.csv >bare.csv
+    fails 3 'lin-train: bare.csv: expected time stamps that go on from those of the model, found none' \
+        lin-train --update m.plumb bare.csv
+    cut -d, -f 2- waves.csv | lin-train -q -L 24 -H 6 -o rows.plumb
+    lin-train -q --update rows.plumb bare.csv -o more.plumb # rows follow one another
+    [ "$(document more.plumb model | sed -n 's/^windows: //p')" = 998 ]
 }
 
 @test "columns in their roles" {

@@ -48,6 +48,11 @@ static enum pl_status check_panel(struct pl_context *context,
         return pl_fail(context, PL_BAD_DATA, "%s: rows are %s apart, but %s in the model",
                        panel->source, ours, theirs);
     }
+    if (forecaster->calendar.season_count > 0 && forecaster->stamped != panel->stamped)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: the model's seasons count from %s, but the data has %s", panel->source,
+                       forecaster->stamped ? "time stamps" : "the first row it was trained on",
+                       panel->stamped ? "time stamps" : "none");
     return pl_calendar_check(context, &forecaster->calendar, panel);
 }
 

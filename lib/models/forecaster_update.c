@@ -42,7 +42,7 @@ static enum pl_status find_seen(struct pl_context *context, struct update *u, in
     const struct pl_panel_series *series = &u->more->series[s];
     int64_t end = u->ends[s], seen = 0, steps = 1;
     char last[PL_TIME_SIZE], place[PL_PLACE_SIZE];
-    if (!u->more->stamped || !u->f->stamped || series->rows == 0)
+    if (!u->f->stamped || series->rows == 0)
         return PL_OK;
     while (seen < series->rows && pl_panel_stamp(u->more, s, seen) <= end)
         seen++;
@@ -301,10 +301,7 @@ static void remember_new(struct update *u)
         int64_t theirs = series_in_model(u, s), fresh = u->more->series[s].rows - u->skip[s];
         if (fresh == 0)
             continue;
-        int64_t end = f->end[theirs];
         pl_forecaster_remember_series(f, theirs, &u->joined, s, u->joined.series[s].rows);
-        if (f->stamped && !u->more->stamped)
-            f->end[theirs] = pl_step_from(&f->step, end, fresh);
         f->rows[theirs] += fresh;
     }
     f->training_windows += u->windows;
@@ -323,6 +320,10 @@ static enum pl_status update(struct pl_context *context, struct update *u, doubl
     if (again && (!f->stats || (f->stats_kind != PL_STATS_CHANNEL && !f->individual)))
         return pl_fail(context, PL_BAD_DATA,
                        "--rescale needs statistics of each channel: train with --stats channel");
+    if (f->stamped && !u->more->stamped) /* whether its rows are new, and go on, cannot be told */
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: expected time stamps that go on from those of the model, found none",
+                       u->more->source);
     if (prepare(context, u) || score_new(context, u, forget))
         return context->status;
     if (f->stats && add_windows(context, u, forget))
