@@ -1,6 +1,7 @@
 # lin-eval: back-tests by the papers' protocol and by folds.
 # SPDX-License-Identifier: MIT
 load helper
+load stream
 
 # json FILE PATH: a value of a report, by the keys and numbers that PATH joins with '/'.
 json() {
@@ -132,6 +133,16 @@ make_sine() {
     fails 3 "lin-eval: $T/s.csv: expected a model, found series (make one with lin-train)" \
         lin-eval "$T/s.csv" "$T/s.csv"
     fails 3 "lin-eval: $T/m.plumb: expected a series, found a model" lin-eval "$T/m.plumb" "$T/m.plumb"
+    start "$T/bare.plumb"
+    record 'meta: stream' 'kind: model'
+    record 'meta: series' 'long: false'
+    end
+    fails 3 "lin-eval: $T/bare.plumb: the model has no document 'model'" lin-eval "$T/bare.plumb" "$T/s.csv"
+    start "$T/bare.plumb"
+    record 'meta: stream' 'kind: model'
+    record 'meta: model' 'type: nlinear'
+    end
+    fails 3 "lin-eval: $T/bare.plumb: the model has no document 'series'" lin-eval "$T/bare.plumb" "$T/s.csv"
     fails 2 "lin-eval: MODEL and DATA cannot both be standard input" lin-eval - -
     fails 2 "lin-eval: --refit has an effect only with --folds" lin-eval --refit "$T/m.plumb" "$T/s.csv"
     fails 2 "lin-eval: --interval '0': must be a percentage between 0 and 100" \

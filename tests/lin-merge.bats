@@ -50,7 +50,7 @@ same() {
     fails 3 'lin-merge: second.plumb: the models carry no statistics to add (they were trained with --stats none)' \
         lin-merge first.plumb second.plumb
     ts-import first.csv -o series.plumb
-    fails 3 "lin-merge: series.plumb: expected a model, got a stream of kind 'series'; lin-train makes models" \
+    fails 3 "lin-merge: series.plumb: expected a model, found series (make one with lin-train)" \
         lin-merge series.plumb
 }
 

@@ -114,8 +114,11 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     lin-train -q -L 24 -H 6 --target-only waves.csv -o m.plumb
     document m.plumb model | grep -q '^targets: 1$'
     fails 3 "lin-train: waves.csv: no column 'OT'; there are: load, wind" lin-train --target OT waves.csv
-    fails 3 "lin-train: waves.csv: column 'load' is there twice, or has two roles" \
+    fails 3 "lin-train: waves.csv: column 'load' has two roles" \
         lin-train --target load --future-columns load waves.csv
+    fails 3 "lin-train: waves.csv: column 'load' is named twice" lin-train --target load,load waves.csv
+    fails 3 "lin-train: waves.csv: column 'wind' is named twice" \
+        lin-train --target load --past-columns wind,wind waves.csv
     fails 3 'lin-train: waves.csv: no column is left to forecast' \
         lin-train --past-columns load,wind waves.csv
     fails 2 'lin-train: --solver adam takes no regressors: leave out --past-columns, --future-columns, --calendar and --season' \

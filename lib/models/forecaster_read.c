@@ -335,10 +335,12 @@ static enum pl_status read_all(struct pl_context *context, struct pl_forecaster 
 {
     const struct pl_meta_node *model = pl_bundle_document(bundle, "model");
     const struct pl_meta_node *series = pl_bundle_document(bundle, "series");
-    if (strcmp(pl_bundle_kind(bundle), "model") != 0 || !model)
-        return pl_fail(context, PL_BAD_DATA,
-                       "expected a model, got a stream of kind '%s'; lin-train makes models",
+    if (strcmp(pl_bundle_kind(bundle), "model") != 0)
+        return pl_fail(context, PL_BAD_DATA, "expected a model, found %s (make one with lin-train)",
                        pl_bundle_kind(bundle));
+    if (!model || !series)
+        return pl_fail(context, PL_BAD_DATA, "the model has no document '%s'",
+                       model ? "series" : "model");
     if (read_model_document(context, f, model) || read_series_document(context, f, series))
         return context->status;
     int64_t columns;

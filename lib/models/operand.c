@@ -25,10 +25,6 @@ bool pl_operand_is_model(const struct pl_operand *operand)
 enum pl_status pl_operand_model(struct pl_context *context, const struct pl_operand *operand,
                                 struct pl_forecaster *forecaster)
 {
-    if (!pl_operand_is_model(operand))
-        return pl_fail(context, PL_BAD_DATA,
-                       "%s: expected a model, found %s (make one with lin-train)",
-                       operand->bundle.source, pl_bundle_kind(&operand->bundle));
     return pl_forecaster_read(context, forecaster, &operand->bundle);
 }
 

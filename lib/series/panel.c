@@ -163,6 +163,22 @@ struct roles {
     bool *taken;                /* [input columns] has a role */
 };
 
+/* Why the column of names[i] is taken already. */
+static enum pl_status taken_twice(struct pl_context *context, const struct pl_panel_source *source,
+                                  const struct pl_names *names, int64_t i)
+{
+    const char *name = names->items[i];
+    int64_t columns = 0;
+    for (int64_t j = 0; j < i; j++)
+        if (strcmp(names->items[j], name) == 0)
+            return pl_fail(context, PL_BAD_DATA, "column '%s' is named twice", name);
+    for (int64_t c = 0; c < source->columns; c++)
+        columns += strcmp(source->names.items[c], name) == 0;
+    return pl_fail(context, PL_BAD_DATA,
+                   columns > 1 ? "two columns have the name '%s'" : "column '%s' has two roles",
+                   name);
+}
+
 /* Appends named columns to the panel's. */
 static enum pl_status take_columns(struct pl_context *context, struct pl_panel *panel,
                                    const struct pl_bundle *bundle, struct pl_panel_source *source,
@@ -173,8 +189,7 @@ static enum pl_status take_columns(struct pl_context *context, struct pl_panel *
         if (column < 0)
             return no_column(context, bundle, source, names->items[i]);
         if (roles->taken[column])
-            return pl_fail(context, PL_BAD_DATA, "column '%s' is there twice, or has two roles",
-                           names->items[i]);
+            return taken_twice(context, source, names, i);
         roles->taken[column] = true;
         source->wanted[panel->column_count] = column;
         panel->columns[panel->column_count++] = source->names.items[column];

@@ -40,7 +40,12 @@ static void roles(void)
 
     options.future = (struct pl_names){targets, 1};
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
-    CHECK_TEXT(data.context.message, "data: column 'd' is there twice, or has two roles");
+    CHECK_TEXT(data.context.message, "data: column 'd' has two roles");
+
+    make_data(&data, 2, 4, values, NULL, NAMES("a\0b\0a\0d"));
+    options = (struct pl_panel_options){0};
+    CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
+    CHECK_TEXT(data.context.message, "data: two columns have the name 'a'");
 }
 
 static void unknown_column(void)
