@@ -39,9 +39,9 @@ setup() {
         ts-select --head 700 a.plumb | ts-export -f csv
         ts-select --rows 700: a.plumb | ts-export -f csv | tail -n +2
     } | cmp - all.csv
-    paste -d, <(ts-select -n temp_max --drop weather a.plumb | ts-export -f csv) \
-        <(ts-select -n temp_min --drop weather --drop time a.plumb | ts-export -f csv) >pasted.csv
-    ts-select -n 'temp_*' --drop weather a.plumb | ts-diff - pasted.csv
+    paste -d, <(ts-select -n temp_max a.plumb | ts-export -f csv) \
+        <(ts-select -n temp_min --drop time a.plumb | ts-export -f csv) >pasted.csv
+    ts-select -n 'temp_*' a.plumb | ts-diff - pasted.csv
 }
 
 @test "casts there and back" {

@@ -113,14 +113,26 @@ optim.step u8 [1]" list <(ts-select --rename '*coder.*.weight=*c.*.w' --rename '
 
 @test "columns of a series" {
     ts-select -n temp_max data/seattle.csv | ts-export -f csv | head -n 2 >out
-    says "date,temp_max,weather
-2012-01-01,12.8,drizzle" cat out
+    says "date,temp_max
+2012-01-01,12.8" cat out
+    ts-select -n temp_max -n 'w*' data/seattle.csv | ts-export -f csv | head -n 2 >out
+    says "date,temp_max,wind,weather
+2012-01-01,12.8,4.7,drizzle" cat out
+    ts-import --id rider data/bike_daily.csv -o long.plumb
+    says "series.names u8 [5]
+time i64 [1462]
+id i32 [1462]
+id.levels u8 [17]
+values f64 [1462, 1]" list <(ts-select -n hires long.plumb)
+    says "series.names u8 [5]
+time i64 [1462]
+values f64 [1462, 1]" list <(ts-select -n hires --drop id long.plumb)
     ts-select --drop weather --drop 'temp*' data/seattle.csv | ts-export -f csv | head -n 2 >out
     says "date,precipitation,wind
 2012-01-01,0,4.7" cat out
     # each column as it was, whichever others go
     cut -d, -f 1,3,6 data/beijing.csv >expected.csv
-    ts-select -n DEWP --rename DEWP=DEWP data/beijing.csv | ts-export -f csv | ts-diff - expected.csv
+    ts-select -n DEWP -n cbwd --rename DEWP=DEWP data/beijing.csv | ts-export -f csv | ts-diff - expected.csv
     says "values f64 [1461, 4]" list <(ts-select -n values data/seattle.csv)
     [ "$(ts-select -n values data/seattle.csv | ts-info | head -n 1)" = "standard input: tensors, 1 tensor of 45.7 KiB; documents: history" ]
     says "weather i32 [1461]

@@ -113,16 +113,18 @@ void pl_columns_release(struct pl_columns *columns)
 bool pl_columns_keep(const struct pl_columns *columns, struct pl_patterns *patterns,
                      const char *name)
 {
+    char column[PL_NAME_MAX + 1]; /* levels go with theirs */
+    size_t size = strlen(name) - (ends_in_levels(name) ? 7 : 0);
+    memcpy(column, name, size);
+    column[size] = '\0';
     bool keep = pl_patterns_keep(patterns, name); /* marks the pattern as used */
-    if (!columns->bare) /* the columns of a history would not be those of the rest any more */
-        keep = !pl_patterns_drop(patterns, name) && !is_history(name);
-    if (!ends_in_levels(name))
-        return keep;
-    char column[PL_NAME_MAX + 1] = "";
-    memcpy(column, name, strlen(name) - 7);
+    keep = pl_patterns_keep(patterns, column) || keep;
     if (columns->bare)
-        return keep || pl_patterns_keep(patterns, column);
-    return keep && !pl_patterns_drop(patterns, column);
+        return keep;
+    if (pl_patterns_drop(patterns, name) || pl_patterns_drop(patterns, column))
+        return false;
+    /* The columns of a history would not be those of the rest any more. */
+    return is_part(name) || (keep && !is_history(name));
 }
 
 /* Renaming must not make two columns one. */

@@ -1,9 +1,10 @@
 /* The columns of a series that are kept, and what follows for its other records.
  * SPDX-License-Identifier: MIT
  *
- * A pattern that matches the name of a column keeps columns of `values`; then the rest of the
- * series (time, id, text columns and their levels) travels along unless it is dropped.  When no
- * pattern matches a column, the patterns mean tensors, and what is kept is no series any more. */
+ * A pattern that matches the name of a column keeps columns of `values` and columns of text; then
+ * time and id travel along unless they are dropped, and the levels of a text column with it.  When
+ * no pattern matches a column of `values`, the patterns mean tensors, and what is kept is no series
+ * any more. */
 #ifndef PL_EDIT_COLUMNS_H
 #define PL_EDIT_COLUMNS_H
 
