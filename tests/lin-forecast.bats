@@ -111,6 +111,15 @@ make_noise() {
     lin-forecast --id rider --csv "$T/m.plumb" "$TOP/data/bike_daily.csv" | cut -d, -f1,2 >"$T/f"
     says "$(printf 'date,rider\n2013-01-01,casual\n2013-01-02,casual\n2013-01-01,registered\n2013-01-02,registered')" \
         cat "$T/f"
+    # The past of each goes along, for pictures.
+    lin-forecast --id rider "$T/m.plumb" "$TOP/data/bike_daily.csv" >"$T/f.plumb"
+    ts-export -n history.values "$T/f.plumb" | tail -n +2 >"$T/past"
+    for rider in casual registered; do
+        grep ",$rider," "$TOP/data/bike_daily.csv" | tail -n 48 | cut -d, -f3
+    done | cmp - "$T/past"
+    ts-export -n history.id "$T/f.plumb" | tail -n +2 | uniq -c | tr -s ' ' >"$T/codes"
+    says "$(printf ' 48 0\n 48 1')" cat "$T/codes"
+    ts-plot -f term -n registered "$T/f.plumb" | grep -q observed
 }
 
 @test "live: a forecast after every row, equal to the one from a file" {

@@ -38,9 +38,9 @@ enum pl_status pl_forecast_run(struct pl_context *context, struct pl_forecast *f
                                struct pl_adaptive *live) PL_MUST_CHECK;
 void pl_forecast_release(struct pl_forecast *forecast);
 
-/* A segment of kind `forecast` but for history and end: values, time, id and, for a wide series,
- * its last rows as history.values and history.time, so that a picture shows the past too.  like
- * (may be NULL) is `meta: series` of the data: the form of its stamps is kept. */
+/* A segment of kind `forecast` but for history and end: values, time, id, and the last rows
+ * of every series as history.values, history.time and history.id, so that a picture shows the past
+ * too.  like (may be NULL) is `meta: series` of the data: the form of its stamps is kept. */
 enum pl_status pl_forecast_write(struct pl_context *context, const struct pl_forecast *forecast,
                                  const struct pl_forecaster *forecaster,
                                  const struct pl_panel *panel, const struct pl_meta_node *like,

@@ -93,29 +93,64 @@ static enum pl_status write_ids(struct pl_context *context, const struct pl_fore
     return status;
 }
 
-/* The last rows of a wide series: twice the forecast, at least 48, so that a picture has a past. */
+/* The last rows of every series, so that a picture has a past: at most `most` of each. */
+struct past {
+    int64_t most, rows;
+    double *values; /* [rows, targets] */
+    int64_t *time;  /* [rows] */
+    int32_t *codes; /* [rows] the series */
+};
+
+/* The first of a series' rows that are kept. */
+static int64_t past_begin(const struct past *past, const struct pl_panel_series *series)
+{
+    return series->rows > past->most ? series->rows - past->most : 0;
+}
+
+static enum pl_status gather_past(struct pl_context *context, const struct pl_panel *panel,
+                                  struct past *past)
+{
+    int64_t targets = panel->target_count, to = 0;
+    size_t cells;
+    for (int64_t s = 0; s < panel->series_count; s++)
+        past->rows += panel->series[s].rows - past_begin(past, &panel->series[s]);
+    if (!pl_mul_size((size_t)past->rows, (size_t)targets, &cells))
+        return pl_fail(context, PL_SYSTEM, "out of memory: the past of too many series");
+    past->values = pl_new(context, cells, sizeof *past->values);
+    past->time = pl_new(context, (size_t)past->rows, sizeof *past->time);
+    past->codes = pl_new(context, (size_t)past->rows, sizeof *past->codes);
+    if (!past->values || !past->time || !past->codes)
+        return context->status;
+    for (int64_t s = 0; s < panel->series_count; s++) {
+        const struct pl_panel_series *series = &panel->series[s];
+        for (int64_t row = past_begin(past, series); row < series->rows; row++, to++) {
+            past->codes[to] = (int32_t)s;
+            past->time[to] = pl_panel_stamp(panel, s, row);
+            for (int64_t c = 0; c < targets; c++)
+                past->values[to * targets + c] = pl_panel_column(panel, s, c)[row];
+        }
+    }
+    return PL_OK;
+}
+
 static enum pl_status write_past(struct pl_context *context, const struct pl_forecast *forecast,
                                  const struct pl_panel *panel, struct pl_writer *writer)
 {
-    int64_t rows = panel->series[0].rows, targets = panel->target_count;
-    int64_t count = forecast->steps > 24 ? 2 * forecast->steps : 48;
-    count = count < rows ? count : rows;
-    double *values = pl_new(context, (size_t)(count * targets), sizeof *values);
-    int64_t *time = pl_new(context, (size_t)count, sizeof *time);
-    enum pl_status status = values && time ? PL_OK : context->status;
-    for (int64_t i = 0; status == PL_OK && i < count; i++) {
-        time[i] = pl_panel_stamp(panel, 0, rows - count + i);
-        for (int64_t c = 0; c < targets; c++)
-            values[i * targets + c] = pl_panel_column(panel, 0, c)[rows - count + i];
-    }
-    struct pl_tensor tensor = pl_tensor_view(PL_F64, 2, (int64_t[]){count, targets}, values);
+    struct past past = {.most = forecast->steps > 24 ? 2 * forecast->steps : 48};
+    enum pl_status status = gather_past(context, panel, &past);
+    int64_t dims[2] = {past.rows, panel->target_count};
+    struct pl_tensor values = pl_tensor_view(PL_F64, 2, dims, past.values);
+    struct pl_tensor time = pl_tensor_view(PL_I64, 1, dims, past.time);
+    struct pl_tensor codes = pl_tensor_view(PL_I32, 1, dims, past.codes);
     if (status == PL_OK)
-        status = pl_writer_tensor(context, writer, "history.values", &tensor, PL_CODEC_RAW);
-    tensor = pl_tensor_view(PL_I64, 1, &count, time);
+        status = pl_writer_tensor(context, writer, "history.values", &values, PL_CODEC_RAW);
     if (status == PL_OK && panel->stamped)
-        status = pl_writer_tensor(context, writer, "history.time", &tensor, PL_CODEC_RAW);
-    free(values);
-    free(time);
+        status = pl_writer_tensor(context, writer, "history.time", &time, PL_CODEC_RAW);
+    if (status == PL_OK && panel->long_format)
+        status = pl_writer_tensor(context, writer, "history.id", &codes, PL_CODEC_RAW);
+    free(past.values);
+    free(past.time);
+    free(past.codes);
     return status;
 }
 
@@ -136,7 +171,7 @@ enum pl_status pl_forecast_write(struct pl_context *context, const struct pl_for
         status = pl_writer_tensor(context, writer, "time", &time, PL_CODEC_RAW);
     if (status == PL_OK && panel->long_format)
         status = write_ids(context, forecast, panel, writer);
-    if (status == PL_OK && !panel->long_format)
+    if (status == PL_OK)
         status = write_past(context, forecast, panel, writer);
     return status;
 }
