@@ -1,4 +1,4 @@
-/* Symmetric positive definite systems and symmetric eigenproblems, over LAPACK.
+/* Symmetric positive definite systems, over LAPACK.
  * SPDX-License-Identifier: MIT
  *
  * LAPACK stores columns one after another, we store rows.  A symmetric matrix is its own
@@ -10,9 +10,7 @@
 
 #include <limits.h>
 #include <math.h>
-#include <stdlib.h>
 
-#include "base/memory.h"
 #include "tensor/blas.h"
 
 typedef void potrf_fn(const char *triangle, const int *n, double *a, const int *lda, int *info,
@@ -21,9 +19,6 @@ typedef void trsm_fn(const char *side, const char *triangle, const char *transpo
                      const char *diagonal, const int *m, const int *n, const double *alpha,
                      const double *a, const int *lda, double *b, const int *ldb, size_t, size_t,
                      size_t, size_t);
-typedef void syevd_fn(const char *job, const char *triangle, const int *n, double *a,
-                      const int *lda, double *values, double *work, const int *work_size,
-                      int *iwork, const int *iwork_size, int *info, size_t, size_t);
 
 /* A routine, the library opened, and the sizes known to fit Fortran's integers. */
 static enum pl_status routine(struct pl_context *context, const char *name, int64_t n, int64_t m,
@@ -95,34 +90,4 @@ enum pl_status pl_cholesky_solve(struct pl_context *context, const double *facto
     enum pl_status status = pl_cholesky_forward(context, factor, n, b, m);
 
     return status == PL_OK ? pl_cholesky_backward(context, factor, n, b, m) : status;
-}
-
-enum pl_status pl_eigen_symmetric(struct pl_context *context, double *a, int64_t n, double *values)
-{
-    syevd_fn *syevd;
-    double best = 0, *work = NULL;
-    int order = (int)n, lda = n > 1 ? (int)n : 1, query = -1, info = 0;
-    int integers = 0, size = 0, *iwork = NULL;
-    enum pl_status status = routine(context, "dsyevd_", n, 0, &syevd);
-
-    if (status != PL_OK)
-        return status;
-    syevd("V", "L", &order, a, &lda, values, &best, &query, &integers, &query, &info, 1, 1);
-    if (best > INT_MAX)
-        return pl_fail(context, PL_USAGE, "a matrix of order %lld is too large for LAPACK",
-                       (long long)n);
-    size = (int)best;
-    work = pl_new(context, (size_t)size, sizeof *work);
-    iwork = pl_new(context, (size_t)integers, sizeof *iwork);
-    if (!work || !iwork) {
-        status = context->status;
-    } else {
-        syevd("V", "L", &order, a, &lda, values, work, &size, iwork, &integers, &info, 1, 1);
-        if (info != 0)
-            status = pl_fail(context, PL_NUMERIC, "eigenvalues of a matrix of order %lld: %s",
-                             (long long)n, info > 0 ? "no convergence" : "invalid matrix");
-    }
-    free(work);
-    free(iwork);
-    return status;
 }

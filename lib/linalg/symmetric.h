@@ -1,4 +1,4 @@
-/* Symmetric positive definite systems and symmetric eigenproblems, over LAPACK.
+/* Symmetric positive definite systems, over LAPACK.
  * SPDX-License-Identifier: MIT
  *
  * Matrices are dense, row-major and full on entry (both triangles). */
@@ -23,10 +23,5 @@ enum pl_status pl_cholesky_forward(struct pl_context *context, const double *fac
                                    double *b, int64_t m) PL_MUST_CHECK;
 enum pl_status pl_cholesky_backward(struct pl_context *context, const double *factor, int64_t n,
                                     double *b, int64_t m) PL_MUST_CHECK;
-
-/* Eigenvalues ascending in values[n]; a[n,n] is overwritten by the eigenvectors, one per ROW
- * (dsyevd). */
-enum pl_status pl_eigen_symmetric(struct pl_context *context, double *a, int64_t n,
-                                  double *values) PL_MUST_CHECK;
 
 #endif

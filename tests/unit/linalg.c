@@ -1,4 +1,4 @@
-/* Cholesky and eigenvalues, checked by putting the matrix together again.
+/* Cholesky, checked by putting the right-hand sides together again.
  * SPDX-License-Identifier: MIT */
 #include "check.h"
 
@@ -66,22 +66,6 @@ static void not_positive(void)
     CHECK(pl_cholesky(&context, broken, 2) == PL_NUMERIC);
 }
 
-static void eigen(void)
-{
-    static double v[N * N];
-    double values[N];
-
-    positive_definite();
-    memcpy(v, a, sizeof a);
-    CHECK(pl_eigen_symmetric(&context, v, N, values) == PL_OK);
-    for (int e = 0; e < N; e++) {
-        CHECK(e == 0 || values[e] >= values[e - 1]);
-        CHECK_NEAR(pl_ddot(N, v + e * N, v + e * N), 1, 1e-12);
-        for (int i = 0; i < N; i++)
-            CHECK_NEAR(pl_ddot(N, a + i * N, v + e * N), values[e] * v[e * N + i], 1e-10);
-    }
-}
-
 int main(void)
 {
     if (pl_blas_open(&context) != PL_OK) {
@@ -91,6 +75,5 @@ int main(void)
     RUN(solve);
     RUN(halves);
     RUN(not_positive);
-    RUN(eigen);
     FINISH();
 }
