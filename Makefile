@@ -11,7 +11,7 @@ CC       ?= cc
 CFLAGS   ?= -O3 -g
 OPENMP   ?= -fopenmp
 QUIET     = $(if $(V),,@echo "  $@";)
-WARN      = -Wall -Wextra -Wshadow -Wconversion -Wno-format-truncation
+WARN      = -Wall -Wextra -Wshadow -Wconversion
 PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(OPENMP) -fno-math-errno -ffp-contract=off $(WARN)
 PL_LDLIBS = -lyaml -lz -lm -ldl -pthread
 

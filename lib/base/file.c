@@ -68,7 +68,7 @@ enum pl_status pl_read_full(struct pl_context *context, int fd, void *bytes, siz
 {
     *got = 0;
     while (*got < size) {
-        size_t count;
+        size_t count = 0;
         enum pl_status status =
             pl_read_some(context, fd, (char *)bytes + *got, size - *got, &count);
         if (status) {

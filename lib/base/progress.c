@@ -41,7 +41,8 @@ static void format_count(char out[PL_NUMBER_SIZE], double count, const char *uni
 }
 
 /* "reading: 1.2 GiB of 4.0 GiB (30 %), 250.0 MiB/s, 0:12 left, loss 0.31" */
-static void describe(const struct pl_progress *progress, double elapsed, char line[160])
+static void describe(const struct pl_progress *progress, double elapsed,
+                     char line[PL_PROGRESS_SIZE])
 {
     char done[PL_NUMBER_SIZE], total[PL_NUMBER_SIZE + 16] = "", left[24] = "";
     char rate_text[PL_NUMBER_SIZE];
@@ -61,11 +62,11 @@ static void describe(const struct pl_progress *progress, double elapsed, char li
                      whole < 3600 ? whole % 60 : whole / 60 % 60);
         }
     }
-    snprintf(line, 160, "%.24s: %s%s, %s/s%s%s%.40s", progress->what, done, total, rate_text, left,
-             *progress->note ? ", " : "", progress->note);
+    snprintf(line, PL_PROGRESS_SIZE, "%.24s: %s%s, %s/s%s%s%.40s", progress->what, done, total,
+             rate_text, left, *progress->note ? ", " : "", progress->note);
 }
 
-bool pl_progress_line(struct pl_progress *progress, bool terminal, char line[160])
+bool pl_progress_line(struct pl_progress *progress, bool terminal, char line[PL_PROGRESS_SIZE])
 {
     if (progress->quiet || progress->started == 0) {
         return false;

@@ -23,7 +23,9 @@ void pl_progress_start(struct pl_progress *progress, const char *what, const cha
                        uint64_t total);
 void pl_progress_add(struct pl_progress *progress, uint64_t done);
 
+#define PL_PROGRESS_SIZE 224
+
 /* True when a line is due; it is left in line (no newline).  The caller prints it. */
-bool pl_progress_line(struct pl_progress *progress, bool terminal, char line[160]);
+bool pl_progress_line(struct pl_progress *progress, bool terminal, char line[PL_PROGRESS_SIZE]);
 
 #endif

@@ -71,7 +71,7 @@ void pl_run_note_lines(struct pl_run *run, const char *text)
 
 void pl_run_progress(struct pl_run *run)
 {
-    char line[160], stamp[32];
+    char line[PL_PROGRESS_SIZE], stamp[32];
     time_t now;
     struct tm fields;
 

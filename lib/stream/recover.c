@@ -255,7 +255,7 @@ static enum pl_status save_tensor(struct salvage *salvage, size_t at, struct pl_
 static enum pl_status next_part(struct salvage *salvage, struct open *open)
 {
     struct pl_header opening = open->header;
-    const char *name = open->header.name;
+    const char *name = opening.name;
     size_t most = PL_NAME_MAX - sizeof ".part2147483647", size = strlen(name);
     size = pl_utf8_valid(name, size < most ? size : most);
     enum pl_status status = close_part(salvage, open);

@@ -133,7 +133,7 @@ static void thread_counts(void)
 static void progress(void)
 {
     struct pl_progress progress = {0};
-    char line[160];
+    char line[PL_PROGRESS_SIZE];
     CHECK(!pl_progress_line(&progress, true, line));
     pl_progress_start(&progress, "reading", "B", 4096);
     pl_progress_add(&progress, 1000);
