@@ -77,7 +77,8 @@ $(B)/fuzz/%: $(B)/tests/fuzz/%.o $(B)/libplumbline.a
 
 # ---- tests; each target also runs with B, CFLAGS and the like changed
 
-test-programs: all $(UNIT_BIN) $(if $(VECTORS_OBJ),$(B)/check-vectors)
+VECTORS_BIN := $(if $(VECTORS_OBJ),$(B)/double/check-vectors $(B)/check-vectors)
+test-programs: all $(UNIT_BIN) $(VECTORS_BIN)
 
 unit: $(UNIT_BIN)
 	B=$(B) tests/run $(UNIT_BIN)
@@ -97,8 +98,8 @@ check-valgrind: test-programs
 	B=$(B) CHECKER=valgrind tests/run
 
 VECTORS ?= ../shared/vectors
-check-vectors: $(B)/check-vectors
-	$(B)/check-vectors $(VECTORS)
+check-vectors: $(VECTORS_BIN)
+	@status=0; for program in $^; do $$program $(VECTORS) || status=1; done; exit $$status
 
 # Each target for FUZZ_SECONDS, on a corpus that stays in build/fuzz between runs.
 FUZZ_SECONDS ?= 20

@@ -4,7 +4,7 @@
 load helper
 
 setup() {
-    CHECK=$B/check-vectors
+    CHECK=$B/double/check-vectors
 }
 
 # safetensors NAME: a file with one array of that name, f32 [2].
@@ -25,12 +25,19 @@ safetensors() {
 }
 
 @test "check-vectors: folders without a method, and methods that are to do" {
-    mkdir -p "$T/vectors/nonsense" "$T/vectors/gla"
+    mkdir -p "$T/vectors/nonsense" "$T/vectors/weight-matching"
     run "$CHECK" "$T/vectors"
     [ "$status" -eq 1 ]
-    [ "${lines[0]}" = "todo gla" ]
-    [ "${lines[1]}" = "not ok nonsense is the name of no method" ]
+    [ "${lines[0]}" = "not ok nonsense is the name of no method" ]
+    [ "${lines[1]}" = "todo weight-matching" ]
     [ "${lines[2]}" = "0 passed, 1 failed, 1 todo" ]
+}
+
+@test "check-vectors: in float, only what is trained in float" {
+    mkdir -p "$T/vectors/nonsense" "$T/vectors/ltsf-linear"
+    run "$B/check-vectors" "$T/vectors"
+    [ "$status" -eq 0 ]
+    [ "$output" = "0 passed, 0 failed, 0 todo (float)" ]
 }
 
 @test "check-vectors: arrays that are missing, or that nothing reads, are failures" {

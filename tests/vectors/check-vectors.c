@@ -1,9 +1,11 @@
 /* check-vectors DIR: the reference vectors of every method found in DIR's folders.
  * SPDX-License-Identifier: MIT
  *
- * A folder is named for its method.  Prints one line for each:
+ * A folder is named for its method.  This program is built in double and in float.  The one in
+ * double checks all methods, the one in float those again that work in pl_real.  Prints one line
+ * for each:
  *
- *     ok NAME N arrays      all compared
+ *     ok NAME N arrays      all compared ("(float)" behind it in float)
  *     not ok NAME why       a difference, an array that nothing read, a folder nobody knows
  *     todo NAME             a method that is not built yet: listed in todo.h
  *
@@ -21,16 +23,23 @@
 static const struct {
     const char *name;
     void (*check)(struct vectors *vectors);
+    bool real; /* works in pl_real */
 } methods[] = {
-    {"gla", check_gla},
-    {"ltsf-linear", check_ltsf_linear},
+#define METHOD(name, check, real) {name, check, real},
+#include "methods.h"
 };
+
+#ifdef PL_DOUBLE
+static const bool in_double = true;
+#else
+static const bool in_double = false;
+#endif
 
 static const char *const todo[] = {
 #include "todo.h"
 };
 
-enum outcome { PASSED, FAILED, NOT_BUILT };
+enum outcome { PASSED, FAILED, NOT_BUILT, ELSEWHERE /* checked in double alone */ };
 
 static char *join(const char *folder, const char *name)
 {
@@ -104,34 +113,41 @@ static size_t count_arrays(struct vectors *vectors)
     return count;
 }
 
+/* Runs the method on a folder of that name. */
+static enum outcome run_method(const char *folder, size_t method)
+{
+    const char *name = methods[method].name, *where = in_double ? "" : " (float)";
+    struct vectors vectors = {0};
+    size_t count;
+
+    open_files(&vectors, folder);
+    if (vectors.failures == 0)
+        methods[method].check(&vectors);
+    count = count_arrays(&vectors);
+    if (vectors.failures == 0)
+        printf("ok %s %zu arrays%s\n", name, count, where);
+    else if (vectors.failures == 1)
+        printf("not ok %s %s%s\n", name, vectors.why, where);
+    else
+        printf("not ok %s %s (and %zu more)%s\n", name, vectors.why, vectors.failures - 1, where);
+    for (size_t f = 0; f < vectors.file_count; f++)
+        pl_bundle_release(&vectors.files[f].bundle);
+    pl_arena_release(&vectors.arena);
+    return vectors.failures == 0 ? PASSED : FAILED;
+}
+
 static enum outcome check_folder(const char *folder, const char *name)
 {
+    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return in_double || methods[i].real ? run_method(folder, i) : ELSEWHERE;
+    if (!in_double)
+        return ELSEWHERE;
     for (size_t i = 0; i < sizeof todo / sizeof todo[0]; i++)
         if (todo[i] && strcmp(todo[i], name) == 0) {
             printf("todo %s\n", name);
             return NOT_BUILT;
         }
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
-        struct vectors vectors = {0};
-        size_t count;
-
-        if (strcmp(methods[i].name, name) != 0)
-            continue;
-        open_files(&vectors, folder);
-        if (vectors.failures == 0)
-            methods[i].check(&vectors);
-        count = count_arrays(&vectors);
-        if (vectors.failures == 0)
-            printf("ok %s %zu arrays\n", name, count);
-        else if (vectors.failures == 1)
-            printf("not ok %s %s\n", name, vectors.why);
-        else
-            printf("not ok %s %s (and %zu more)\n", name, vectors.why, vectors.failures - 1);
-        for (size_t f = 0; f < vectors.file_count; f++)
-            pl_bundle_release(&vectors.files[f].bundle);
-        pl_arena_release(&vectors.arena);
-        return vectors.failures == 0 ? PASSED : FAILED;
-    }
     printf("not ok %s is the name of no method\n", name);
     return FAILED;
 }
@@ -139,7 +155,7 @@ static enum outcome check_folder(const char *folder, const char *name)
 int main(int argc, char **argv)
 {
     struct dirent **entries;
-    size_t counts[3] = {0};
+    size_t counts[4] = {0};
     int count;
 
     if (argc != 2 || argv[1][0] == '-') {
@@ -161,8 +177,9 @@ int main(int argc, char **argv)
         free(entries[i]);
     }
     free(entries);
-    printf("%zu passed, %zu failed, %zu todo\n", counts[PASSED], counts[FAILED], counts[NOT_BUILT]);
-    if (counts[PASSED] + counts[FAILED] + counts[NOT_BUILT] == 0) {
+    printf("%zu passed, %zu failed, %zu todo%s\n", counts[PASSED], counts[FAILED],
+           counts[NOT_BUILT], in_double ? "" : " (float)");
+    if (counts[PASSED] + counts[FAILED] + counts[NOT_BUILT] + counts[ELSEWHERE] == 0) {
         fprintf(stderr, "check-vectors: '%s' has no folders: one is expected for each method\n",
                 argv[1]);
         return PL_BAD_DATA;

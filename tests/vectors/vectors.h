@@ -79,7 +79,8 @@ void vectors_compare_real(struct vectors *vectors, const pl_real *got, int64_t c
 const char *vectors_option(struct vectors *vectors, const char *key);
 
 /* The methods, one file each. */
-void check_gla(struct vectors *vectors);
-void check_ltsf_linear(struct vectors *vectors);
+#define METHOD(name, check, real) void check(struct vectors *vectors);
+#include "methods.h"
+#undef METHOD
 
 #endif

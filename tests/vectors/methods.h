@@ -1,0 +1,4 @@
+/* Methods that have vectors: folder, function, and whether it works in pl_real (so that it is
+ * checked in double and in float).  SPDX-License-Identifier: MIT */
+METHOD("gla", check_gla, true)
+METHOD("ltsf-linear", check_ltsf_linear, false)
