@@ -30,7 +30,7 @@ static pl_importer *const importers[] = {
 };
 
 /* Peeks until the format is clear; the view is of the first bytes. */
-static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes,
+static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes, bool text,
                             enum pl_format *format)
 {
     const uint8_t *data;
@@ -46,6 +46,11 @@ static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes,
     *format = pl_format_sniff(data, size, &refusal);
     if (size == 0) {
         return pl_bytes_fail(context, bytes, PL_INCOMPLETE, "the input is empty");
+    }
+    size_t start = size < 64 ? size : 64;
+    bool printed = *format == PL_FORMAT_CSV || memchr(data, 0, start) == NULL;
+    if (text && *format != PL_FORMAT_STREAM && (*format == PL_FORMAT_AUTO || printed)) {
+        *format = PL_FORMAT_TEXT; /* files of tensors have zeros in their first bytes */
     }
     if (*format == PL_FORMAT_AUTO) {
         return pl_bytes_fail(context, bytes, PL_BAD_DATA, "%s%s", refusal ? "this is " : "",
@@ -73,8 +78,8 @@ static enum pl_status open_path(struct pl_context *context, struct pl_bytes *byt
     return pl_fail(context, PL_BAD_DATA, "%s: a folder without %s or %s", path, names[0], names[1]);
 }
 
-struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
-                                   const struct pl_import *import)
+static struct pl_foreign *open_foreign(struct pl_context *context, const char *path,
+                                       const struct pl_import *import, bool text)
 {
     struct pl_foreign *foreign = pl_new(context, 1, sizeof *foreign);
     if (!foreign) {
@@ -85,13 +90,29 @@ struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
     foreign->format = (enum pl_format)foreign->import->format;
     enum pl_status status = open_path(context, &foreign->bytes, path);
     if (!status && foreign->format == PL_FORMAT_AUTO) {
-        status = sniff(context, &foreign->bytes, &foreign->format);
+        status = sniff(context, &foreign->bytes, text, &foreign->format);
     }
     if (status) {
         pl_foreign_close(foreign);
         return NULL;
     }
     return foreign;
+}
+
+struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
+                                   const struct pl_import *import)
+{
+    return open_foreign(context, path, import, false);
+}
+
+struct pl_foreign *pl_foreign_open_text(struct pl_context *context, const char *path)
+{
+    return open_foreign(context, path, NULL, true);
+}
+
+struct pl_bytes *pl_foreign_bytes(struct pl_foreign *foreign)
+{
+    return &foreign->bytes;
 }
 
 enum pl_format pl_foreign_format(const struct pl_foreign *foreign)
@@ -250,6 +271,15 @@ struct pl_reader *pl_foreign_stream(struct pl_context *context, struct pl_foreig
     return pl_reader_open_fd(context, fd, bytes->name, data, bytes->size - bytes->taken, 0);
 }
 
+struct pl_reader *pl_foreign_reader(struct pl_context *context, struct pl_foreign *foreign,
+                                    const char *path, struct pl_source *source)
+{
+    source->format = PL_FORMAT_STREAM;
+    return foreign->format == PL_FORMAT_STREAM && !foreign->bytes.compressed
+               ? pl_foreign_stream(context, foreign, path)
+               : open_converted(context, foreign, source);
+}
+
 struct pl_reader *pl_input_open(struct pl_context *context, const char *path,
                                 const struct pl_import *import, struct pl_source *source)
 {
@@ -260,9 +290,7 @@ struct pl_reader *pl_input_open(struct pl_context *context, const char *path,
     if (!foreign) {
         return NULL;
     }
-    struct pl_reader *reader = foreign->format == PL_FORMAT_STREAM && !foreign->bytes.compressed
-                                   ? pl_foreign_stream(context, foreign, path)
-                                   : open_converted(context, foreign, source);
+    struct pl_reader *reader = pl_foreign_reader(context, foreign, path, source);
     pl_foreign_close(foreign);
     return reader;
 }

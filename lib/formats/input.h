@@ -21,7 +21,8 @@ enum pl_format { /* in the order of ts-import's --format */
                  PL_FORMAT_SAFETENSORS,
                  PL_FORMAT_IDX,
                  PL_FORMAT_RAW,
-                 PL_FORMAT_STREAM
+                 PL_FORMAT_STREAM,
+                 PL_FORMAT_TEXT /* only of pl_foreign_open_text */
 };
 
 /* How to read what is not a stream; zeroed = by content.  PL_IMPORT_OPTIONS rows fill it. */
@@ -103,6 +104,7 @@ enum pl_status pl_input_bundle(struct pl_context *context, const char *path,
 
 /* A file to import, opened and recognised but not read yet. */
 struct pl_foreign; /* opaque */
+struct pl_bytes;   /* formats/bytes.h */
 
 /* PL_BAD_DATA (NULL) for what is not known or refused.  A checkpoint folder, or an index of
  * safetensors, stands for its shards.  import must outlive the result. */
@@ -113,6 +115,14 @@ enum pl_format pl_foreign_format(const struct pl_foreign *foreign);
 /* Imports into writer: everything but the end record.  A stream is refused: it is one already. */
 enum pl_status pl_foreign_import(struct pl_context *context, struct pl_foreign *foreign,
                                  struct pl_writer *writer, struct pl_source *source) PL_MUST_CHECK;
+/* As pl_foreign_open by content, for those who read any file that holds no tensors as a text: its
+ * format is PL_FORMAT_TEXT then, whatever it holds, and pl_foreign_bytes reads it. */
+struct pl_foreign *pl_foreign_open_text(struct pl_context *context, const char *path) PL_MUST_CHECK;
+struct pl_bytes *pl_foreign_bytes(struct pl_foreign *foreign);
+
+/* A stream as pl_foreign_stream opens it, anything else imported into a temporary one. */
+struct pl_reader *pl_foreign_reader(struct pl_context *context, struct pl_foreign *foreign,
+                                    const char *path, struct pl_source *source) PL_MUST_CHECK;
 /* Opens what is a stream already, as it is and as it comes. path as given to pl_foreign_open. */
 struct pl_reader *pl_foreign_stream(struct pl_context *context, struct pl_foreign *foreign,
                                     const char *path) PL_MUST_CHECK;

@@ -13,7 +13,10 @@
  *
  * A text has no alphabet of its own: all 256 bytes are tokens, so that a model can be asked about
  * any other text.  Who wants the symbols that occur and no more makes a tokenizer of them
- * (tok-train --alphabet). */
+ * (tok-train --alphabet).
+ *
+ * A stream of tokens says in `meta: tokens` how many there are (vocabulary) and, with
+ * `symbols: bytes`, that they are the bytes of a text; `tokenizer.json` u8 is what made them. */
 #ifndef PL_TEXT_CORPUS_H
 #define PL_TEXT_CORPUS_H
 
