@@ -20,7 +20,8 @@ enum {
 struct job {
     struct pl_delta delta;
     struct pl_rows rows;
-    const struct pl_variable *q, *k, *v, *beta, *g, *out, *entry, *final;
+    const struct pl_variable *q, *k, *v, *beta, *g, *out;
+    const struct pl_variable *entry, *final; /* may be NULL; may be one and the same */
     pl_real *entries;            /* [chunks, value_heads, key_dim, value_dim]: states, to go back */
     const int64_t *chunk_starts; /* [sequences + 1] */
     const int64_t *order;        /* [sequences], longest first */
@@ -75,6 +76,8 @@ static struct pl_delta_head head_of(const struct job *job, bool gradient, int64_
 static void enter(const struct job *job, int64_t sequence, int64_t value_head, pl_real *state)
 {
     int64_t size = state_size(&job->delta);
+    if (job->entry && job->entry == job->final)
+        return; /* it is there */
     if (job->entry)
         memcpy(state, job->entry->value + (sequence * job->delta.value_heads + value_head) * size,
                (size_t)size * sizeof *state);
@@ -249,6 +252,27 @@ static bool wanted(const struct pl_variable *variable)
     return variable && variable->gradient;
 }
 
+/* Runs the job, all of whose inputs are set. */
+static struct pl_variable *finish(struct pl_tape *tape, struct job *job, bool gradient)
+{
+    const struct pl_delta *delta = &job->delta;
+    int64_t count = job->rows.count;
+    struct pl_variable *out = pl_tape_matrix(tape, gradient, job->rows.starts[count],
+                                             delta->value_heads * delta->value_dim);
+    if (!out || check(tape->context, job) || plan(tape, job))
+        return NULL;
+    job->out = out;
+    if (gradient) {
+        int64_t states = job->chunk_starts[count] * delta->value_heads;
+        job->entries = pl_tape_take(tape, states * state_size(delta), sizeof *job->entries);
+        if (!job->entries)
+            return NULL;
+    }
+    if (run(tape, job, false) || (gradient && pl_tape_note(tape, go_back, job, sizeof *job)))
+        return NULL;
+    return out;
+}
+
 struct pl_variable *pl_op_delta(struct pl_tape *tape, const struct pl_delta *delta,
                                 const struct pl_rows *rows, struct pl_variable *q,
                                 struct pl_variable *k, struct pl_variable *v,
@@ -257,31 +281,27 @@ struct pl_variable *pl_op_delta(struct pl_tape *tape, const struct pl_delta *del
 {
     if (!q || !k || !v || !beta)
         return NULL;
-    struct job job = {.delta = *delta, .rows = *rows, .q = q, .k = k, .v = v, .beta = beta};
-    const int64_t dims[] = {rows->count, delta->value_heads, delta->key_dim, delta->value_dim};
     bool gradient = tape->recording && (wanted(q) || wanted(k) || wanted(v) || wanted(beta) ||
                                         wanted(g) || wanted(entry));
-    struct pl_variable *out = pl_tape_matrix(tape, gradient, rows->starts[rows->count],
-                                             delta->value_heads * delta->value_dim);
+    const int64_t dims[] = {rows->count, delta->value_heads, delta->key_dim, delta->value_dim};
     struct pl_variable *last = final ? pl_tape_variable(tape, gradient, 4, dims) : NULL;
-    if (!out || (final && !last))
+    struct job job = {*delta, *rows, q, k, v, beta, g, NULL, entry, last};
+    if (final && !last)
         return NULL;
-    job.g = g;
-    job.entry = entry;
-    job.out = out;
-    job.final = last;
-    if (check(tape->context, &job) || plan(tape, &job))
-        return NULL;
-    if (gradient) {
-        job.entries = pl_tape_take(
-            tape, job.chunk_starts[rows->count] * delta->value_heads * state_size(delta),
-            sizeof *job.entries);
-        if (!job.entries)
-            return NULL;
-    }
-    if (run(tape, &job, false) || (gradient && pl_tape_note(tape, go_back, &job, sizeof job)))
-        return NULL;
+    struct pl_variable *out = finish(tape, &job, gradient);
     if (final)
         *final = last;
     return out;
+}
+
+struct pl_variable *pl_op_delta_carry(struct pl_tape *tape, const struct pl_delta *delta,
+                                      const struct pl_rows *rows, struct pl_variable *q,
+                                      struct pl_variable *k, struct pl_variable *v,
+                                      struct pl_variable *beta, struct pl_variable *g,
+                                      struct pl_variable *state)
+{
+    if (!q || !k || !v || !beta || !state)
+        return NULL;
+    struct job job = {*delta, *rows, q, k, v, beta, g, NULL, state, state};
+    return finish(tape, &job, false);
 }

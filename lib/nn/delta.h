@@ -23,11 +23,20 @@ struct pl_delta {
 /* q [N, heads key_dim], k [N, steps heads key_dim], v [N, steps value_heads value_dim], beta
  * [N, steps value_heads], g [N, value_heads] or NULL (no decay) -> o [N, value_heads value_dim].
  * k and q are taken as they come: normalise before (pl_op_unit).  entry and final as in gla.h:
- * [sequences, value_heads, key_dim, value_dim]. */
+ * [sequences, value_heads, key_dim, value_dim].  PL_BAD_DATA when some beta is not in [0, 2] or
+ * some g is above 0. */
 struct pl_variable *pl_op_delta(struct pl_tape *tape, const struct pl_delta *delta,
                                 const struct pl_rows *rows, struct pl_variable *q,
                                 struct pl_variable *k, struct pl_variable *v,
                                 struct pl_variable *beta, struct pl_variable *g,
                                 struct pl_variable *entry, struct pl_variable **final);
+
+/* The same for decoding: without gradients, and state is overwritten with what it is after the
+ * last rows. */
+struct pl_variable *pl_op_delta_carry(struct pl_tape *tape, const struct pl_delta *delta,
+                                      const struct pl_rows *rows, struct pl_variable *q,
+                                      struct pl_variable *k, struct pl_variable *v,
+                                      struct pl_variable *beta, struct pl_variable *g,
+                                      struct pl_variable *state);
 
 #endif
