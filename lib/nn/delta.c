@@ -285,9 +285,11 @@ struct pl_variable *pl_op_delta(struct pl_tape *tape, const struct pl_delta *del
                                         wanted(g) || wanted(entry));
     const int64_t dims[] = {rows->count, delta->value_heads, delta->key_dim, delta->value_dim};
     struct pl_variable *last = final ? pl_tape_variable(tape, gradient, 4, dims) : NULL;
-    struct job job = {*delta, *rows, q, k, v, beta, g, NULL, entry, last};
+    struct job job = {.delta = *delta, .rows = *rows, .q = q, .k = k, .v = v, .beta = beta, .g = g};
     if (final && !last)
         return NULL;
+    job.entry = entry;
+    job.final = last;
     struct pl_variable *out = finish(tape, &job, gradient);
     if (final)
         *final = last;
@@ -302,6 +304,7 @@ struct pl_variable *pl_op_delta_carry(struct pl_tape *tape, const struct pl_delt
 {
     if (!q || !k || !v || !beta || !state)
         return NULL;
-    struct job job = {*delta, *rows, q, k, v, beta, g, NULL, state, state};
+    struct job job = {.delta = *delta, .rows = *rows, .q = q, .k = k, .v = v, .beta = beta, .g = g};
+    job.entry = job.final = state;
     return finish(tape, &job, false);
 }
