@@ -57,3 +57,11 @@ need_data() {
 need_terminal() {
     script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no pseudo-terminal"
 }
+
+# on_terminal COMMAND: what COMMAND, a line for sh, shows on a terminal; its status is returned.
+on_terminal() {
+    local status=0
+    script -qec "$1" /dev/null >"$T/terminal" 2>&1 </dev/null || status=$?
+    tr -d '\r' <"$T/terminal"
+    return $status
+}

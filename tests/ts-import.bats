@@ -1,3 +1,4 @@
+bats_require_minimum_version 1.5.0
 load helper
 
 # table TEXT OPTION...: the table with that text (as printf has it), imported and exported again;
@@ -567,4 +568,31 @@ safetensors() {
     done | sed 's/ *$//' >"$T/verdicts"
     [ -z "$PL_REWRITE" ] || cp "$T/verdicts" verdicts
     diff verdicts "$T/verdicts"
+}
+
+@test "a terminal gets tables of series, and nothing else" {
+    need_terminal
+    cd "$T"
+    printf 'day,sold,sky\n2024-01-01,5,sun\n2024-01-02,,\n' >a.csv
+    printf 'x,"na\nme"\n1,2\n' >b.csv
+    says 'time              sold         sky
+2024-01-01           5         sun
+2024-01-02           -           -
+           x       na?me
+           1           2' on_terminal 'ts-import a.csv b.csv'
+    seq 1000 | sed '1i n' >long.csv
+    [ "$(on_terminal 'ts-import long.csv' | sed -n 32p)" = '... 940 rows ...' ]
+    says '           n
+         999
+        1000' on_terminal 'ts-select --tail 2 -n n long.csv'
+    refused='refusing to write binary data to a terminal; pipe it into ts-info, or name a file with -o'
+    run -2 on_terminal 'ts-import -f raw --dtype u8 --shape -1 a.csv'
+    [ "$output" = "ts-import: $refused" ]
+    run -2 on_terminal 'ts-select -n values a.csv'
+    [ "$output" = "ts-select: $refused" ]
+    run -5 on_terminal 'ts-import nowhere.csv'
+    [ "$output" = "ts-import: cannot open 'nowhere.csv': No such file or directory" ]
+    printf 'a,b\n1\n' >ragged.csv
+    run -3 on_terminal 'ts-import ragged.csv'
+    [ "$output" = 'ts-import: ragged.csv:2: 1 cell instead of 2' ]
 }

@@ -94,7 +94,7 @@ static enum pl_status report(struct pl_run *run, const struct command *command,
     struct pl_context *context = &run->context;
     struct pl_meta document = {0};
     struct pl_buffer text = {0};
-    bool table = run->stdout_terminal && !run->common.output;
+    bool table = pl_run_to_terminal(run);
     enum pl_status status =
         pl_backtest_report(context, backtest, forecaster, panel, backtest_options,
                            command->per_horizon, command->per_column, &document);

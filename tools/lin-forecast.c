@@ -167,39 +167,27 @@ static enum pl_status follow(struct pl_run *run, const struct command *command, 
     return status == PL_OK ? pl_writer_end(context, writer) : status;
 }
 
-typedef enum pl_status producer(struct pl_run *run, const struct command *command,
-                                struct work *work, struct pl_writer *writer);
-
-/* A stream to standard output or a file. */
-static enum pl_status produce(struct pl_run *run, const struct command *command, struct work *work,
-                              producer *make)
+/* On a terminal people get a table, or while a series is followed CSV. */
+static enum pl_view_form choose_form(const struct pl_run *run, const struct command *command)
 {
-    struct pl_context *context = &run->context;
-    struct pl_writer *writer = pl_writer_open(context, run->common.output);
-    if (!writer)
-        return context->status;
-    enum pl_status status = load(run, command, work); /* the next tool hears of its failure */
-    if (status == PL_OK)
-        status = make(run, command, work, writer);
-    if (status == PL_OK)
-        return pl_writer_commit(context, writer);
-    pl_writer_abort(context, writer, run->tool->name);
-    return status;
+    bool terminal = pl_run_to_terminal(run);
+    if (command->csv || (terminal && command->follow))
+        return PL_VIEW_CSV;
+    return terminal ? PL_VIEW_TABLE : PL_VIEW_STREAM;
 }
 
-/* The same as text: CSV, or on a terminal a table. */
-static enum pl_status produce_text(struct pl_run *run, const struct command *command,
-                                   struct work *work, producer *make, bool table)
+static enum pl_status produce(struct pl_run *run, const struct command *command, struct work *work)
 {
-    struct pl_context *context = &run->context;
     struct pl_view view;
-    enum pl_status status = load(run, command, work);
+    enum pl_status status =
+        pl_view_open(&run->context, &view, run->common.output, choose_form(run, command));
     if (status != PL_OK)
         return status;
-    status = pl_view_open(context, &view, run->common.output, table);
+    status = load(run, command, work); /* the next tool hears of its failure */
     if (status == PL_OK)
-        status = make(run, command, work, view.writer);
-    return pl_view_close(context, &view, status);
+        status = command->follow ? follow(run, command, work, view.writer)
+                                 : forecast(run, command, work, view.writer);
+    return pl_view_close(&run->context, &view, status, run->tool->name);
 }
 
 static enum pl_status run(struct pl_run *run, void *data)
@@ -207,15 +195,11 @@ static enum pl_status run(struct pl_run *run, void *data)
     const struct command *command = data;
     struct pl_context *context = &run->context;
     struct work work = {0};
-    bool table = run->stdout_terminal && !run->common.output && !command->csv && !command->follow;
-    bool text = command->csv || (run->stdout_terminal && !run->common.output);
-    producer *make = command->follow ? follow : forecast;
     enum pl_status status = check(run, command, &work.bands);
     if (status == PL_OK)
         status = pl_blas_open(context);
     if (status == PL_OK)
-        status = text ? produce_text(run, command, &work, make, table)
-                      : produce(run, command, &work, make);
+        status = produce(run, command, &work);
     pl_forecast_release(&work.forecast);
     pl_panel_release(&work.panel);
     pl_forecaster_release(&work.forecaster);

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "plumbline.h"
 
+#include "formats/view.h"
+
 struct command {
     struct pl_import import;
     const char *images, *labels; /* a pair of IDX files, instead of operands */
@@ -123,20 +125,14 @@ static enum pl_status run(struct pl_run *run, void *fields)
                                                        command->import.format != PL_FORMAT_IDX))) {
         return pl_fail(&run->context, PL_USAGE, "--images goes with no operands and only -f idx");
     }
-    enum pl_status status = pl_run_binary_output(run);
+    struct pl_view view;
+    enum pl_status status = pl_view_open(&run->context, &view, run->common.output,
+                                         pl_run_to_terminal(run) ? PL_VIEW_TABLE : PL_VIEW_STREAM);
     if (status) {
         return status;
     }
-    struct pl_writer *writer = pl_writer_open(&run->context, run->common.output);
-    if (!writer) {
-        return run->context.status;
-    }
-    status = import_all(run, command, writer);
-    if (!status) {
-        return pl_writer_commit(&run->context, writer);
-    }
-    pl_writer_abort(&run->context, writer, run->tool->name);
-    return status;
+    status = import_all(run, command, view.writer);
+    return pl_view_close(&run->context, &view, status, run->tool->name);
 }
 
 static const char *const unused[] = {"explain", "memory", "seed", NULL};

@@ -111,7 +111,7 @@ static struct pl_terminal terminal_of(const struct pl_run *run, struct pl_plot_s
     struct pl_terminal terminal = {.columns = 100, .rows = 30, .unicode = locale_is_utf8()};
     const char *no_colour = getenv("NO_COLOR");
     struct winsize window;
-    bool shown = run->stdout_terminal && to_stdout(run);
+    bool shown = pl_run_to_terminal(run);
     terminal.colour = shown && !(no_colour && no_colour[0]);
     if (size.width) {
         terminal.columns = size.width;

@@ -6,6 +6,7 @@
 #include "cli/tool.h"
 #include "edit/select.h"
 #include "formats/input.h"
+#include "formats/view.h"
 #include "stream/directory.h"
 #include "stream/history.h"
 
@@ -164,25 +165,22 @@ static enum pl_status run(struct pl_run *run, void *filled)
     const struct command *command = filled;
     struct pl_context *context = &run->context;
     struct job job = {.run = run, .wanted = command->segment};
+    struct pl_view view = {0};
     enum pl_status status = prepare(context, command, &job.select);
     if (status == PL_OK && !run->common.explain)
-        status = pl_run_binary_output(run);
-    if (status == PL_OK && !run->common.explain) {
-        job.writer = pl_writer_open(context, run->common.output);
-        status = job.writer ? PL_OK : context->status;
-    }
+        status = pl_view_open(context, &view, run->common.output,
+                              pl_run_to_terminal(run) ? PL_VIEW_TABLE : PL_VIEW_STREAM);
+    job.writer = view.writer;
     int count = run->operand_count > 0 ? run->operand_count : 1;
     for (int i = 0; i < count && status == PL_OK; i++)
         status = select_file(&job, pl_run_operand(run, i));
     if (status == PL_OK && job.segment < job.wanted)
         status = pl_fail(context, PL_BAD_DATA, "there is no segment %lld, only %lld",
                          (long long)job.wanted, (long long)job.segment);
-    if (status == PL_OK && run->common.explain)
-        status = pl_run_text_output(run, job.explained.data, job.explained.size);
+    if (job.writer)
+        status = pl_view_close(context, &view, status, run->tool->name);
     else if (status == PL_OK)
-        status = pl_writer_commit(context, job.writer);
-    else
-        pl_writer_abort(context, job.writer, run->tool->name);
+        status = pl_run_text_output(run, job.explained.data, job.explained.size);
     pl_buffer_release(&job.explained);
     pl_select_release(&job.select);
     return status;

@@ -95,14 +95,17 @@ const char *pl_run_operand(const struct pl_run *run, int index)
     return index < run->operand_count ? run->operands[index] : "-";
 }
 
-enum pl_status pl_run_binary_output(struct pl_run *run)
+bool pl_run_to_terminal(const struct pl_run *run)
 {
     const char *output = run->common.output;
 
-    if (run->stdout_terminal && (output == NULL || strcmp(output, "-") == 0))
-        return pl_fail(&run->context, PL_USAGE,
-                       "refusing to write binary data to a terminal; pipe it into ts-info, or name "
-                       "a file with -o");
+    return run->stdout_terminal && (output == NULL || strcmp(output, "-") == 0);
+}
+
+enum pl_status pl_run_binary_output(struct pl_run *run)
+{
+    if (pl_run_to_terminal(run))
+        return pl_fail(&run->context, PL_USAGE, PL_BINARY_REFUSED);
     return PL_OK;
 }
 

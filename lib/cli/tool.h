@@ -86,8 +86,13 @@ void pl_run_progress(struct pl_run *run);
 /* A line for people on standard error, "TOOL: text", unless --quiet. */
 void pl_run_note(struct pl_run *run, const char *format, ...) PL_PRINTF(2, 3);
 
-/* PL_USAGE "refusing to write binary data to a terminal; pipe it into ..." when output would go
- * to one. */
+#define PL_BINARY_REFUSED \
+    "refusing to write binary data to a terminal; pipe it into ts-info, or name a file with -o"
+
+/* Whether the result would go to a terminal. */
+bool pl_run_to_terminal(const struct pl_run *run);
+
+/* PL_USAGE, PL_BINARY_REFUSED, when it would. */
 enum pl_status pl_run_binary_output(struct pl_run *run) PL_MUST_CHECK;
 
 /* Writes text results whole to -o FILE or standard output. */

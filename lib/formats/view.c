@@ -1,14 +1,16 @@
-/* A stream shown as text: see view.h.
+/* Results as a stream or as text: see view.h.
  * SPDX-License-Identifier: MIT */
 #include "formats/view.h"
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "cli/tool.h"
 #include "formats/export.h"
 #include "formats/table.h"
 
@@ -18,31 +20,63 @@ struct pl_viewer {
     struct pl_context context; /* the thread's own */
     struct pl_reader *reader;
     const char *path;
-    bool table;
+    enum pl_view_form form;
     int fd; /* the writing end */
     pthread_t thread;
 };
 
-static enum pl_status show_table(struct pl_context *context, struct pl_viewer *viewer)
+/* A stream that is no series tells so by its first record: then nothing more is read. */
+static enum pl_status check_series(struct pl_context *context, struct pl_reader *reader,
+                                   bool *found)
+{
+    const struct pl_record *record;
+    struct pl_meta meta = {0};
+    const char *kind = "";
+    enum pl_status status = pl_reader_next(context, reader, &record);
+    *found = status == PL_OK && record;
+    if (!*found)
+        return status;
+    if (record->header.kind == PL_RECORD_META && strcmp(record->header.name, "stream") == 0)
+        status = pl_reader_meta(context, reader, &meta);
+    if (status == PL_OK)
+        status = pl_meta_text(context, meta.root, "kind", &kind);
+    if (status == PL_OK && !pl_kind_is_series(kind))
+        status = pl_fail(context, PL_USAGE, PL_BINARY_REFUSED);
+    pl_meta_release(&meta);
+    return status;
+}
+
+static enum pl_status show_series(struct pl_context *context, struct pl_reader *reader,
+                                  struct pl_output *output, bool *found)
 {
     struct pl_bundle bundle = {0};
     struct pl_buffer text = {0};
-    struct pl_output output;
-    bool found;
-    enum pl_status status = pl_bundle_read(context, &bundle, viewer->reader, &found);
-    if (status == PL_OK && found)
+    enum pl_status status = check_series(context, reader, found);
+    if (status == PL_OK && *found)
+        status = pl_bundle_read(context, &bundle, reader, found);
+    if (status == PL_OK && *found && !pl_table_fits(&bundle))
+        status = pl_fail(context, PL_USAGE, PL_BINARY_REFUSED);
+    if (status == PL_OK && *found)
         status = pl_table_series(context, &bundle, TABLE_ROWS, &text);
-    if (status == PL_OK && found)
-        status = pl_output_open(context, &output, viewer->path);
-    if (status == PL_OK && found) {
-        status = pl_output_write(context, &output, text.data, text.size);
-        if (status == PL_OK)
-            status = pl_output_commit(context, &output);
-        else
-            pl_output_abort(&output);
-    }
+    if (status == PL_OK && *found)
+        status = pl_output_write(context, output, text.data, text.size);
     pl_buffer_release(&text);
     pl_bundle_release(&bundle);
+    return status;
+}
+
+static enum pl_status show_table(struct pl_context *context, struct pl_viewer *viewer)
+{
+    struct pl_output output;
+    bool found = true;
+    enum pl_status status = pl_output_open(context, &output, viewer->path);
+    if (status != PL_OK)
+        return status;
+    while (status == PL_OK && found)
+        status = show_series(context, viewer->reader, &output, &found);
+    if (status == PL_OK)
+        return pl_output_commit(context, &output);
+    pl_output_abort(&output);
     return status;
 }
 
@@ -60,7 +94,7 @@ static void *run(void *data)
         .format = PL_EXPORT_CSV, .delimiter = ",", .precision = -1, .header = true};
     struct pl_viewer *viewer = data;
     struct pl_context *context = &viewer->context;
-    enum pl_status status = viewer->table
+    enum pl_status status = viewer->form == PL_VIEW_TABLE
                                 ? show_table(context, viewer)
                                 : pl_export_file(context, viewer->reader, &csv, viewer->path);
     (void)status; /* it stays in the context */
@@ -94,15 +128,19 @@ static enum pl_status start(struct pl_context *context, struct pl_view *view,
 }
 
 enum pl_status pl_view_open(struct pl_context *context, struct pl_view *view, const char *path,
-                            bool table)
+                            enum pl_view_form form)
 {
     *view = (struct pl_view){0};
+    if (form == PL_VIEW_STREAM) {
+        view->writer = pl_writer_open(context, path);
+        return view->writer ? PL_OK : context->status;
+    }
     struct pl_viewer *viewer = pl_new(context, 1, sizeof *viewer);
     if (!viewer)
         return context->status;
     viewer->context = (struct pl_context){.threads = 1};
     viewer->path = path;
-    viewer->table = table;
+    viewer->form = form;
     enum pl_status status = start(context, view, viewer);
     if (status != PL_OK) {
         free(viewer);
@@ -117,21 +155,22 @@ enum pl_status pl_view_open(struct pl_context *context, struct pl_view *view, co
 }
 
 enum pl_status pl_view_close(struct pl_context *context, struct pl_view *view,
-                             enum pl_status status)
+                             enum pl_status status, const char *tool)
 {
     struct pl_viewer *viewer = view->viewer;
-    if (!viewer)
-        return status;
     if (status == PL_OK)
         status = pl_writer_commit(context, view->writer);
     else
-        pl_writer_abort(context, view->writer, NULL);
+        pl_writer_abort(context, view->writer, viewer ? NULL : tool);
+    if (!viewer)
+        return status;
     close(viewer->fd);
     pthread_join(viewer->thread, NULL);
-    /* After a failed write here the text's own failure tells why the pipe broke. */
-    bool text_failed = viewer->context.status != PL_OK;
-    if (text_failed && (status == PL_OK || status == PL_SYSTEM))
-        status = pl_fail(context, viewer->context.status, "%s", viewer->context.message);
+    /* After a failed write here the text's own failure tells why the pipe broke; but where that is
+     * a stream without an end, the failure was here. */
+    enum pl_status text = viewer->context.status;
+    if (text != PL_OK && (status == PL_OK || (status == PL_SYSTEM && text != PL_INCOMPLETE)))
+        status = pl_fail(context, text, "%s", viewer->context.message);
     sigset_t pipe_signal = pipe_signal_set();
     while (sigtimedwait(&pipe_signal, NULL, &(struct timespec){0}) > 0)
         ; /* one that is pending would strike as soon as it is let through */
