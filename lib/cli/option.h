@@ -71,6 +71,11 @@ struct pl_option {
         PL_OPTION_REAL, name, letter, PL_FIELD(s, f, double), SIZE_MAX, initial, low, high, NULL, \
             value, help, example                                                                  \
     }
+#define PL_REAL_GIVEN(s, f, given, name, letter, low, high, value, help, example)                  \
+    {                                                                                              \
+        PL_OPTION_REAL, name, letter, PL_FIELD(s, f, double), PL_FIELD(s, given, bool), NULL, low, \
+            high, NULL, value, help, example                                                       \
+    }
 #define PL_BYTES(s, f, name, letter, initial, help, example)                                    \
     {                                                                                           \
         PL_OPTION_BYTES, name, letter, PL_FIELD(s, f, uint64_t), SIZE_MAX, initial, 0, 0, NULL, \
