@@ -1,0 +1,161 @@
+/* Rotary positions (Su, Lu, Pan, Murtadha, Wen, Liu: RoFormer, 2021, arXiv 2104.09864).
+ * SPDX-License-Identifier: MIT
+ *
+ * Channels i and i + head_dim / 2 of a head at position p are turned by the angle p f_i with
+ * f_i = base^(-2i / head_dim), so that the product of a query and a key depends on the distance of
+ * their positions alone.  The gradient is turned back by the same angle.
+ *
+ * Sines and cosines are taken once for each block of rows and carried from row to row by turning
+ * them by f_i, in double, whose rounding over a block is far below that of a float; all heads of a
+ * row share them. */
+#include "nn/attention.h"
+
+#include "base/parallel.h"
+#include "base/simd.h"
+
+enum { BLOCK_ROWS = 64 };
+
+struct job {
+    struct pl_rows rows;
+    struct pl_variable *x, *out;
+    int64_t half, heads, first;
+    double base;
+    bool backward;
+    double *angles; /* for each slot: cosine and sine of the row and of one position, [4, half] */
+    pl_real *turns; /* for each slot: cosine and sine of the row, [2, half] */
+};
+
+/* The row's cosines and sines, from those of the row before. */
+PL_CLONES static void turn(int64_t half, double *restrict angles)
+{
+    double *restrict cosine = angles, *restrict sine = angles + half;
+    const double *restrict by_cosine = angles + 2 * half, *restrict by_sine = angles + 3 * half;
+
+    for (int64_t i = 0; i < half; i++) {
+        double c = cosine[i] * by_cosine[i] - sine[i] * by_sine[i];
+        sine[i] = sine[i] * by_cosine[i] + cosine[i] * by_sine[i];
+        cosine[i] = c;
+    }
+}
+
+static void start(const struct job *job, double *angles, int64_t position)
+{
+    int64_t half = job->half;
+
+    for (int64_t i = 0; i < half; i++) {
+        double frequency = pow(job->base, -(double)i / (double)half);
+        double angle = (double)position * frequency;
+        angles[i] = cos(angle);
+        angles[half + i] = sin(angle);
+        angles[2 * half + i] = cos(frequency);
+        angles[3 * half + i] = sin(frequency);
+    }
+}
+
+PL_CLONES static void turn_row(int64_t heads, int64_t half, const pl_real *restrict cosine,
+                               const pl_real *restrict sine, const pl_real *restrict x,
+                               pl_real *restrict out)
+{
+    for (int64_t head = 0; head < heads; head++, x += 2 * half, out += 2 * half)
+        for (int64_t i = 0; i < half; i++) {
+            out[i] = x[i] * cosine[i] - x[half + i] * sine[i];
+            out[half + i] = x[half + i] * cosine[i] + x[i] * sine[i];
+        }
+}
+
+PL_CLONES static void turn_row_back(int64_t heads, int64_t half, const pl_real *restrict cosine,
+                                    const pl_real *restrict sine, const pl_real *restrict dout,
+                                    pl_real *restrict dx)
+{
+    for (int64_t head = 0; head < heads; head++, dout += 2 * half, dx += 2 * half)
+        for (int64_t i = 0; i < half; i++) {
+            dx[i] += dout[i] * cosine[i] + dout[half + i] * sine[i];
+            dx[half + i] += dout[half + i] * cosine[i] - dout[i] * sine[i];
+        }
+}
+
+/* The sequence that a row is in. */
+static int64_t sequence_of(const struct pl_rows *rows, int64_t row)
+{
+    int64_t low = 0, high = rows->count - 1;
+
+    while (low < high) {
+        int64_t middle = low + (high - low + 1) / 2;
+        if (rows->starts[middle] <= row)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+static enum pl_status run_block(struct pl_context *context, void *argument, int64_t item)
+{
+    const struct job *job = argument;
+    const int64_t *starts = job->rows.starts;
+    int64_t half = job->half, width = 2 * half * job->heads, first = item * BLOCK_ROWS;
+    int64_t end =
+        first + BLOCK_ROWS < starts[job->rows.count] ? first + BLOCK_ROWS : starts[job->rows.count];
+    int64_t sequence = sequence_of(&job->rows, first);
+    double *angles = job->angles + context->slot * 4 * half;
+    pl_real *turns = job->turns + context->slot * 2 * half;
+
+    for (int64_t row = first; row < end; row++) {
+        while (row >= starts[sequence + 1])
+            sequence++;
+        if (row == first || row == starts[sequence])
+            start(job, angles, job->first + row - starts[sequence]);
+        else
+            turn(half, angles);
+        for (int64_t i = 0; i < 2 * half; i++)
+            turns[i] = (pl_real)angles[i];
+        if (job->backward)
+            turn_row_back(job->heads, half, turns, turns + half, job->out->gradient + row * width,
+                          job->x->gradient + row * width);
+        else
+            turn_row(job->heads, half, turns, turns + half, job->x->value + row * width,
+                     job->out->value + row * width);
+    }
+    return PL_OK;
+}
+
+static enum pl_status run(struct pl_tape *tape, struct job *job)
+{
+    int64_t blocks = (job->rows.starts[job->rows.count] + BLOCK_ROWS - 1) / BLOCK_ROWS;
+    int64_t slots = pl_parallel_threads(tape->context);
+
+    job->angles = pl_tape_take(tape, slots * 4 * job->half, sizeof *job->angles);
+    job->turns = pl_tape_take(tape, slots * 2 * job->half, sizeof *job->turns);
+    if (!job->angles || !job->turns)
+        return tape->context->status;
+    return pl_parallel(tape->context, blocks, run_block, job);
+}
+
+static enum pl_status backward(struct pl_tape *tape, void *saved)
+{
+    struct job *job = saved;
+
+    job->backward = true;
+    return run(tape, job);
+}
+
+struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rows *rows,
+                               struct pl_variable *x, int64_t head_dim, int64_t first, double base)
+{
+    if (!x)
+        return NULL;
+    int64_t count = rows->starts[rows->count], width = pl_variable_width(x);
+    struct job job = {.rows = *rows,
+                      .x = x,
+                      .half = head_dim / 2,
+                      .heads = width / head_dim,
+                      .first = first,
+                      .base = base};
+
+    job.out = pl_tape_matrix(tape, x->gradient, count, width);
+    if (!job.out || run(tape, &job))
+        return NULL;
+    if (x->gradient && pl_tape_note(tape, backward, &job, sizeof job))
+        return NULL;
+    return job.out;
+}
