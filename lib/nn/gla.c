@@ -181,12 +181,13 @@ static pl_real *chunk_state(const struct job *job, const struct head *head, int6
 
 /* ---- forward */
 
-/* O and the state of one chunk; *by is what the state is yet to be multiplied with, or NULL. */
+/* O of one chunk; its state goes on. */
 static void chunk_forward(const struct pl_gla_rows *rows, int64_t count, struct work *work,
-                          pl_real *state, const pl_real **by, pl_real *out, int64_t out_stride)
+                          pl_real *state, pl_real *out, int64_t out_stride)
 {
     int64_t dk = rows->key_dim, dv = rows->value_dim;
     const struct pl_gla_chunk *chunk = &work->chunk;
+    const pl_real *by = NULL; /* what the state is yet to be multiplied with */
 
     pl_gla_prepare(rows, count, &work->chunk);
     for (int64_t tile = 0; tile < chunk->tile_count; tile++) {
@@ -195,7 +196,7 @@ static void chunk_forward(const struct pl_gla_rows *rows, int64_t count, struct 
         const pl_real *values = rows->v + first * rows->v_stride;
         pl_real *o = out + first * out_stride;
 
-        pl_gla_factor(dk, work->factor, *by, rows->g + first * rows->k_stride);
+        pl_gla_factor(dk, work->factor, by, rows->g + first * rows->k_stride);
         pl_gla_scale(dk, dv, work->factor, state, state);
         pl_gemm(false, true, m, m, dk, 1, queries, dk, keys, dk, 0, work->scores, m);
         pl_gla_lower(m, work->scores);
@@ -203,16 +204,14 @@ static void chunk_forward(const struct pl_gla_rows *rows, int64_t count, struct 
         pl_gemm(false, false, m, dv, m, 1, work->scores, m, values, rows->v_stride, 1, o,
                 out_stride);
         pl_gemm(true, false, dk, dv, m, 1, keys, dk, values, rows->v_stride, 1, state, dv);
-        *by = chunk->decay + (first + m - 1) * dk;
+        by = chunk->decay + (first + m - 1) * dk;
     }
+    pl_gla_scale(dk, dv, by, state, state);
 }
 
 static void head_forward(const struct job *job, const struct head *head, struct work *work,
                          pl_real *state)
 {
-    int64_t dk = job->gla.key_dim, dv = job->gla.value_dim;
-    const pl_real *by = NULL;
-
     if (job->entry && job->entry == job->final && head->count <= FEW_ROWS) {
         pl_gla_steps(&head->rows, head->count, state, outputs_at(job, head, job->o->value, 0),
                      head->o_stride);
@@ -221,21 +220,11 @@ static void head_forward(const struct job *job, const struct head *head, struct 
     for (int64_t from = 0; from < head->count; from += job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
 
-        if (by && job->states)
-            pl_gla_scale(dk, dv, by, state, state);
-        if (job->states) {
+        if (job->states)
             memcpy(chunk_state(job, head, from), state, (size_t)state_size(job) * sizeof *state);
-            by = NULL;
-        }
-        if (by) { /* it stands in the chunk that is now overwritten */
-            memcpy(work->tail, by, (size_t)dk * sizeof *by);
-            by = work->tail;
-        }
-        chunk_forward(&rows, smaller(job->gla.chunk, head->count - from), work, state, &by,
+        chunk_forward(&rows, smaller(job->gla.chunk, head->count - from), work, state,
                       outputs_at(job, head, job->o->value, from), head->o_stride);
     }
-    if (by)
-        pl_gla_scale(dk, dv, by, state, state);
 }
 
 /* All heads of a sequence that share a kv head. */

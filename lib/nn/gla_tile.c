@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "nn/gla_tile.h"
 
-#include "base/simd.h"
+#include "autograd/kernels.h"
 
 PL_CLONES static bool row_rises(int64_t count, const pl_real *g)
 {
@@ -92,21 +92,8 @@ void pl_gla_lower(int64_t count, pl_real *matrix)
 PL_CLONES void pl_gla_row_dots(int64_t rows, int64_t width, const pl_real *a, const pl_real *b,
                                pl_real *out)
 {
-    enum { LANES = 16 }; /* sums side by side, so that they are added in vectors */
-
-    for (int64_t d = 0; d < rows; d++, a += width, b += width) {
-        pl_real sums[LANES] = {0}, sum = 0;
-        int64_t e = 0;
-
-        for (; e + LANES <= width; e += LANES)
-            for (int lane = 0; lane < LANES; lane++)
-                sums[lane] += a[e + lane] * b[e + lane];
-        for (; e < width; e++)
-            sum += a[e] * b[e];
-        for (int lane = 0; lane < LANES; lane++)
-            sum += sums[lane];
-        out[d] = sum;
-    }
+    for (int64_t d = 0; d < rows; d++)
+        out[d] = (pl_real)pl_real_dot(width, a + d * width, b + d * width);
 }
 
 /* One token: S = diag(e^g) S + k' v and out = scale q S in one pass over S. */
