@@ -6,9 +6,13 @@
 #include "models/lm.h"
 
 /* Each with the table of its options. */
+extern const struct pl_mixer pl_mixer_gla;
+extern const struct pl_option pl_gla_options[];
 extern const struct pl_mixer pl_mixer_deltanet;
 extern const struct pl_option pl_deltanet_options[];
 extern const struct pl_mixer pl_mixer_deltaproduct;
 extern const struct pl_option pl_deltaproduct_options[];
+extern const struct pl_mixer pl_mixer_transformer;
+extern const struct pl_option pl_transformer_options[];
 
 #endif

@@ -44,12 +44,17 @@ static const char ltsf[] = "Zeng, Chen, Zhang, Xu: Are Transformers Effective fo
 static const char toner[] = "Toner, Darlow: An Analysis of Linear Time Series Forecasting Models. "
                             "ICML 2024, arXiv 2403.14587";
 
+static const char yang_gla[] =
+    "Yang, Wang, Shen, Panda, Kim: Gated Linear Attention Transformers with "
+    "Hardware-Efficient Training. ICML 2024, arXiv 2312.06635";
 static const char yang_delta[] = "Yang, Wang, Zhang, Shen, Kim: Parallelizing Linear Transformers "
                                  "with the Delta Rule over Sequence Length. NeurIPS 2024, arXiv "
                                  "2406.06484";
 static const char siems[] = "Siems, Carstensen, Zela, Hutter, Pontil, Grazzi: DeltaProduct: "
                             "Improving State-Tracking in Linear RNNs via Householder Products. "
                             "NeurIPS 2025, arXiv 2502.10297";
+static const char touvron[] = "Touvron and others: LLaMA: Open and Efficient Foundation Language "
+                              "Models. 2023, arXiv 2302.13971";
 
 const struct pl_model_type pl_models[] = {
     {"nlinear", "one linear map of the window, its last value taken off before and added after",
@@ -66,10 +71,14 @@ const struct pl_model_type pl_models[] = {
      repeat_options, NULL, NULL},
     {"seasonal-naive", "the last season repeated, the baseline to beat", PL_FAMILY_BASELINE,
      PL_SEASONAL_NAIVE, seasonal_options, NULL, NULL},
+    {"gla", "language model: a memory that forgets, per channel, as the input says",
+     PL_FAMILY_LANGUAGE, 0, pl_gla_options, yang_gla, &pl_mixer_gla},
     {"deltanet", "language model: a memory that overwrites what it holds under a key",
      PL_FAMILY_LANGUAGE, 0, pl_deltanet_options, yang_delta, &pl_mixer_deltanet},
     {"deltaproduct", "language model: several overwriting steps a token, to track states exactly",
      PL_FAMILY_LANGUAGE, 0, pl_deltaproduct_options, siems, &pl_mixer_deltaproduct},
+    {"transformer", "language model: softmax attention, the baseline of the linear ones",
+     PL_FAMILY_LANGUAGE, 0, pl_transformer_options, touvron, &pl_mixer_transformer},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 

@@ -2,10 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "vectors.h"
 
-#include <string.h>
-
+#include "layer.h"
 #include "nn/gla.h"
-#include "real.h"
 
 /* ---- the operation */
 
@@ -22,8 +20,8 @@ static void run_operation(struct vectors *vectors, struct operation *op, int64_t
     struct pl_variable *final;
 
     op->gla.chunk = chunk;
-    real_clear(op->q), real_clear(op->k), real_clear(op->v), real_clear(op->g);
-    real_clear(op->entry);
+    layer_clear(op->q), layer_clear(op->k), layer_clear(op->v), layer_clear(op->g);
+    layer_clear(op->entry);
     if (!vectors_ok(vectors, pl_rows_even(&tape, op->batch, op->length, &rows)))
         return;
     struct pl_variable *o =
@@ -32,16 +30,17 @@ static void run_operation(struct vectors *vectors, struct operation *op, int64_t
         vectors_fail(vectors, "%s", vectors->context.message);
         return;
     }
-    real_compare(vectors, o->value, o->count, REAL_VALUES, "o");
-    real_compare(vectors, final->value, final->count, REAL_VALUES, "ht");
-    real_copy(vectors, o->gradient, o->count, "do");
-    real_copy(vectors, final->gradient, final->count, "dht");
-    if (vectors_ok(vectors, real_backward(&tape))) {
-        real_compare(vectors, op->q->gradient, op->q->count, REAL_GRADIENTS, "dq");
-        real_compare(vectors, op->k->gradient, op->k->count, REAL_GRADIENTS, "dk");
-        real_compare(vectors, op->v->gradient, op->v->count, REAL_GRADIENTS, "dv");
-        real_compare(vectors, op->g->gradient, op->g->count, REAL_GRADIENTS, "dgk");
-        real_compare(vectors, op->entry->gradient, op->entry->count, REAL_GRADIENTS, "dh0");
+    vectors_compare_real(vectors, o->value, o->count, VECTORS_OUTPUT, "o");
+    vectors_compare_real(vectors, final->value, final->count, VECTORS_OUTPUT, "ht");
+    layer_copy(vectors, o->gradient, o->count, "do");
+    layer_copy(vectors, final->gradient, final->count, "dht");
+    if (vectors_ok(vectors, layer_backward(&tape))) {
+        vectors_compare_real(vectors, op->q->gradient, op->q->count, VECTORS_GRADIENT, "dq");
+        vectors_compare_real(vectors, op->k->gradient, op->k->count, VECTORS_GRADIENT, "dk");
+        vectors_compare_real(vectors, op->v->gradient, op->v->count, VECTORS_GRADIENT, "dv");
+        vectors_compare_real(vectors, op->g->gradient, op->g->count, VECTORS_GRADIENT, "dgk");
+        vectors_compare_real(vectors, op->entry->gradient, op->entry->count, VECTORS_GRADIENT,
+                             "dh0");
     }
     pl_tape_release(&tape);
 }
@@ -56,11 +55,11 @@ static void check_operation(struct vectors *vectors, const char *file)
                 .value_dim = vectors_dim(vectors, "v", 3)},
         .batch = vectors_dim(vectors, "q", 0),
         .length = vectors_dim(vectors, "q", 1),
-        .q = real_variable(vectors, "q"),
-        .k = real_variable(vectors, "k"),
-        .v = real_variable(vectors, "v"),
-        .g = real_variable(vectors, "gk"),
-        .entry = real_variable(vectors, "h0"),
+        .q = layer_variable(vectors, "q"),
+        .k = layer_variable(vectors, "k"),
+        .v = layer_variable(vectors, "v"),
+        .g = layer_variable(vectors, "gk"),
+        .entry = layer_variable(vectors, "h0"),
     };
     const int64_t chunks[] = {1, 16, 64, op.length, op.length + 7, 5};
 
@@ -68,8 +67,20 @@ static void check_operation(struct vectors *vectors, const char *file)
         run_operation(vectors, &op, chunks[i]);
 }
 
+static const struct layer_name names[] = {{"expand_k", "expand-k"},
+                                          {"expand_v", "expand-v"},
+                                          {"num_kv_heads", "kv-heads"},
+                                          {"conv_size", "conv"},
+                                          {"gate_logit_normalizer", "gate-norm"},
+                                          {"gate_low_rank_dim", "gate-rank"},
+                                          {"clamp_min", "clamp-min"},
+                                          {NULL, NULL}};
+
 void check_gla(struct vectors *vectors)
 {
     check_operation(vectors, "op.safetensors");
     check_operation(vectors, "op_strong.safetensors");
+    check_layer(vectors, "layer.safetensors", "gla", names);
+    check_layer(vectors, "layer_gqa_conv.safetensors", "gla", names);
+    check_lm_named(vectors, "gla", names);
 }

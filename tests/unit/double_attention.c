@@ -1,0 +1,232 @@
+/* Softmax attention and rotary positions: gradients, and beside what they are defined as.
+ * SPDX-License-Identifier: MIT */
+#include "gradient.h"
+
+#include "nn/attention.h"
+
+/* ---- gradients */
+
+struct shape {
+    struct pl_attention attention;
+    int sequences;
+    int64_t starts[5];
+};
+
+static struct pl_variable *build(struct gradient *gradient, const void *user)
+{
+    const struct shape *shape = user;
+    struct pl_rows rows = {shape->sequences, shape->starts};
+    return gradient_sum(gradient, pl_op_attention(&gradient->tape, &shape->attention, &rows,
+                                                  LEAF("q"), LEAF("k"), LEAF("v"), NULL));
+}
+
+static void gradients(const struct shape *shape)
+{
+    struct gradient gradient = {0};
+    const struct pl_attention *attention = &shape->attention;
+    int rows = (int)shape->starts[shape->sequences], dim = (int)attention->head_dim;
+    gradient_leaf(&gradient, "q", 2, rows, (int)attention->heads * dim);
+    gradient_leaf(&gradient, "k", 2, rows, (int)attention->kv_heads * dim);
+    gradient_leaf(&gradient, "v", 2, rows, (int)attention->kv_heads * dim);
+    gradient_check(&gradient, build, shape);
+    gradient_release(&gradient);
+}
+
+static void gradients_of_one_tile(void)
+{
+    gradients(&(struct shape){{2, 2, 4, 0}, 1, {0, 19}});
+}
+
+static void gradients_of_tiles(void)
+{
+    gradients(&(struct shape){{1, 1, 4, 0}, 1, {0, 150}});
+}
+
+static void gradients_of_groups(void)
+{
+    gradients(&(struct shape){{4, 2, 6, 0}, 3, {0, 5, 5, 75}});
+}
+
+static void gradients_of_windows(void)
+{
+    gradients(&(struct shape){{2, 1, 4, 5}, 2, {0, 33, 160}});
+    gradients(&(struct shape){{1, 1, 4, 70}, 1, {0, 200}});
+}
+
+static struct pl_variable *build_rope(struct gradient *gradient, const void *user)
+{
+    struct pl_rows rows = {3, (const int64_t[]){0, 3, 3, 80}};
+    (void)user;
+    return gradient_sum(gradient, pl_op_rope(&gradient->tape, &rows, LEAF("x"), 6, 11, 100));
+}
+
+static void gradients_of_rope(void)
+{
+    struct gradient gradient = {0};
+    gradient_leaf(&gradient, "x", 2, 80, 12);
+    gradient_check(&gradient, build_rope, NULL);
+    gradient_release(&gradient);
+}
+
+/* ---- values */
+
+enum { T = 203, HEADS = 4, KV_HEADS = 2, DIM = 6, WIDTH = HEADS * DIM, KV_WIDTH = KV_HEADS * DIM };
+
+static struct pl_context context;
+static double q[T * WIDTH], k[T * KV_WIDTH], v[T * KV_WIDTH], expected[T * WIDTH], o[T * WIDTH];
+
+static void fill(double *out, int count, const char *name, double scale)
+{
+    struct pl_rng rng = pl_rng_init(5, name);
+    for (int i = 0; i < count; i++)
+        out[i] = scale * pl_rng_normal(&rng, (uint64_t)i);
+}
+
+static struct pl_variable rows_of(double *values, int width, int first, int rows)
+{
+    return (struct pl_variable){
+        .rank = 2, .dims = {rows, width}, .count = rows * width, .value = values + first * width};
+}
+
+/* As it is defined: all scores of a row, softmax, mean of values. */
+static void naive(int window)
+{
+    for (int t = 0; t < T; t++)
+        for (int h = 0; h < HEADS; h++) {
+            int first = window > 0 && t - window + 1 > 0 ? t - window + 1 : 0;
+            int kv = h * KV_HEADS / HEADS;
+            double weights[T], top = -INFINITY, sum = 0, *out = expected + t * WIDTH + h * DIM;
+            for (int j = first; j <= t; j++) {
+                weights[j] = 0;
+                for (int d = 0; d < DIM; d++)
+                    weights[j] += q[t * WIDTH + h * DIM + d] * k[j * KV_WIDTH + kv * DIM + d];
+                weights[j] /= sqrt(DIM);
+                top = fmax(top, weights[j]);
+            }
+            for (int j = first; j <= t; j++)
+                sum += weights[j] = exp(weights[j] - top);
+            for (int d = 0; d < DIM; d++) {
+                out[d] = 0;
+                for (int j = first; j <= t; j++)
+                    out[d] += weights[j] / sum * v[j * KV_WIDTH + kv * DIM + d];
+            }
+        }
+}
+
+/* Rows first.. of one sequence into o; cache: NULL, or what is before them. */
+static void run(int window, int first, int rows, struct pl_attention_cache *cache)
+{
+    struct pl_tape tape = {.context = &context};
+    struct pl_attention attention = {HEADS, KV_HEADS, DIM, window};
+    struct pl_rows one = {1, (const int64_t[]){0, rows}};
+    struct pl_variable vq = rows_of(q, WIDTH, first, rows), vk = rows_of(k, KV_WIDTH, first, rows);
+    struct pl_variable vv = rows_of(v, KV_WIDTH, first, rows);
+    struct pl_variable *out = pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, cache);
+    CHECK(out != NULL);
+    if (out)
+        memcpy(o + first * WIDTH, out->value, (size_t)(rows * WIDTH) * sizeof *o);
+    pl_tape_release(&tape);
+}
+
+static double worst(const double *a, const double *b, int count)
+{
+    double largest = 0, difference = 0;
+    for (int i = 0; i < count; i++) {
+        largest = fmax(largest, fabs(b[i]));
+        difference = fmax(difference, fabs(a[i] - b[i]));
+    }
+    return difference / largest;
+}
+
+static void make_inputs(double scale)
+{
+    fill(q, T * WIDTH, "q", scale);
+    fill(k, T * KV_WIDTH, "k", scale);
+    fill(v, T * KV_WIDTH, "v", 1);
+}
+
+static const int windows[] = {0, 1, 2, 63, 64, 65, 130, 1000};
+
+static void tiles_are_the_definition(void)
+{
+    /* scores of hundreds: e^score would overflow */
+    for (double scale = 1; scale < 50; scale *= 40) {
+        make_inputs(scale);
+        for (int i = 0; i < 8; i++) {
+            naive(windows[i]);
+            run(windows[i], 0, T, NULL);
+            CHECK_NEAR(worst(o, expected, T * WIDTH), 0, 1e-12);
+        }
+    }
+}
+
+/* The rows in parts of several sizes, each behind a cache of those before. */
+static void parts_behind_a_cache(void)
+{
+    static const int parts[] = {1, 3, 4, 5, 64, 70};
+    static double keys[(T + 9) * KV_WIDTH], values[(T + 9) * KV_WIDTH];
+    make_inputs(1);
+    for (int w = 0; w < 8; w++)
+        for (int p = 0; p < 6; p++) {
+            struct pl_attention_cache cache = {keys, values, T + 9, 0};
+            naive(windows[w]);
+            for (int first = 0; first < T; first += parts[p]) {
+                int rows = first + parts[p] < T ? parts[p] : T - first;
+                cache.past = first;
+                run(windows[w], first, rows, &cache);
+            }
+            CHECK_NEAR(worst(o, expected, T * WIDTH), 0, 1e-12);
+        }
+}
+
+static void later_rows_change_nothing(void)
+{
+    static double before[T * WIDTH];
+    make_inputs(1);
+    for (int t = 0; t < T; t += 29) {
+        run(0, 0, T, NULL);
+        memcpy(before, o, sizeof before);
+        for (int i = 0; i < KV_WIDTH; i++)
+            k[t * KV_WIDTH + i] += 100;
+        run(0, 0, T, NULL);
+        CHECK(memcmp(before, o, (size_t)(t * WIDTH) * sizeof *o) == 0);
+        CHECK(memcmp(before + t * WIDTH, o + t * WIDTH, WIDTH * sizeof *o) != 0);
+    }
+}
+
+/* Angles are taken anew every few rows and carried in between: far along, too. */
+static void rope_turns_by_the_position(void)
+{
+    enum { FIRST = 123456, BASE = 10000 };
+    struct pl_tape tape = {.context = &context};
+    struct pl_rows one = {1, (const int64_t[]){0, T}};
+    make_inputs(1);
+    struct pl_variable x = rows_of(q, WIDTH, 0, T);
+    const struct pl_variable *out = pl_op_rope(&tape, &one, &x, DIM, FIRST, BASE);
+    CHECK(out != NULL);
+    for (int t = 0; out && t < T; t++)
+        for (int h = 0; h < HEADS; h++)
+            for (int i = 0; i < DIM / 2; i++) {
+                double angle = (FIRST + t) * pow(BASE, -2.0 * i / DIM);
+                const double *in = q + t * WIDTH + h * DIM;
+                const double *got = out->value + t * WIDTH + h * DIM;
+                CHECK_NEAR(got[i], in[i] * cos(angle) - in[i + DIM / 2] * sin(angle), 1e-9);
+                CHECK_NEAR(got[i + DIM / 2], in[i + DIM / 2] * cos(angle) + in[i] * sin(angle),
+                           1e-9);
+            }
+    pl_tape_release(&tape);
+}
+
+int main(void)
+{
+    RUN(gradients_of_one_tile);
+    RUN(gradients_of_tiles);
+    RUN(gradients_of_groups);
+    RUN(gradients_of_windows);
+    RUN(gradients_of_rope);
+    RUN(tiles_are_the_definition);
+    RUN(parts_behind_a_cache);
+    RUN(later_rows_change_nothing);
+    RUN(rope_turns_by_the_position);
+    FINISH();
+}
