@@ -7,7 +7,8 @@
 
 /* Sequence i is rows starts[i] to starts[i + 1] - 1 of [rows, width] variables; it may be empty.
  * A batch of B sequences of length T is the case starts[i] = i T.  What mixes rows (convolution,
- * recurrence, attention) never looks from one sequence into another. */
+ * recurrence, attention) never looks from one sequence into another.  starts must stay until the
+ * tape is reset. */
 struct pl_rows {
     int64_t count;
     const int64_t *starts; /* [count + 1] */

@@ -55,7 +55,8 @@ static void gradients_of_windows(void)
 
 static struct pl_variable *build_rope(struct gradient *gradient, const void *user)
 {
-    struct pl_rows rows = {3, (const int64_t[]){0, 3, 3, 80}};
+    static const int64_t starts[] = {0, 3, 3, 80};
+    struct pl_rows rows = {3, starts};
     (void)user;
     return gradient_sum(gradient, pl_op_rope(&gradient->tape, &rows, LEAF("x"), 6, 11, 100));
 }
@@ -183,7 +184,7 @@ static void later_rows_change_nothing(void)
 {
     static double before[T * WIDTH];
     make_inputs(1);
-    for (int t = 0; t < T; t += 29) {
+    for (int t = 1; t < T; t += 29) { /* the first row has nothing else to see */
         run(0, 0, T, NULL);
         memcpy(before, o, sizeof before);
         for (int i = 0; i < KV_WIDTH; i++)
