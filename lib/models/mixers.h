@@ -12,6 +12,8 @@ extern const struct pl_mixer pl_mixer_deltanet;
 extern const struct pl_option pl_deltanet_options[];
 extern const struct pl_mixer pl_mixer_deltaproduct;
 extern const struct pl_option pl_deltaproduct_options[];
+extern const struct pl_mixer pl_mixer_mom;
+extern const struct pl_option pl_mom_options[];
 extern const struct pl_mixer pl_mixer_transformer;
 extern const struct pl_option pl_transformer_options[];
 

@@ -53,6 +53,8 @@ static const char yang_delta[] = "Yang, Wang, Zhang, Shen, Kim: Parallelizing Li
 static const char siems[] = "Siems, Carstensen, Zela, Hutter, Pontil, Grazzi: DeltaProduct: "
                             "Improving State-Tracking in Linear RNNs via Householder Products. "
                             "NeurIPS 2025, arXiv 2502.10297";
+static const char du[] = "Du, Sun, Li, Cheng: MoM: Linear Sequence Modeling with "
+                         "Mixture-of-Memories. 2025, arXiv 2502.13685";
 static const char touvron[] = "Touvron and others: LLaMA: Open and Efficient Foundation Language "
                               "Models. 2023, arXiv 2302.13971";
 
@@ -77,6 +79,8 @@ const struct pl_model_type pl_models[] = {
      PL_FAMILY_LANGUAGE, 0, pl_deltanet_options, yang_delta, &pl_mixer_deltanet},
     {"deltaproduct", "language model: several overwriting steps a token, to track states exactly",
      PL_FAMILY_LANGUAGE, 0, pl_deltaproduct_options, siems, &pl_mixer_deltaproduct},
+    {"mom", "language model: several memories, a few of which a router gives each token to",
+     PL_FAMILY_LANGUAGE, 0, pl_mom_options, du, &pl_mixer_mom},
     {"transformer", "language model: softmax attention, the baseline of the linear ones",
      PL_FAMILY_LANGUAGE, 0, pl_transformer_options, touvron, &pl_mixer_transformer},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},

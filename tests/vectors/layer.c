@@ -75,11 +75,22 @@ static void add_setting(struct settings *settings, const char *key, const char *
     settings->items[settings->count++] = text;
 }
 
+/* What the file says of an option, as the model takes it; NULL when it says nothing. */
+static const char *value_of(struct vectors *vectors, const struct pl_model_type *type,
+                            const struct layer_name *name)
+{
+    const char *value = vectors_option(vectors, name->theirs);
+    const struct pl_option *option = pl_option_find(type->options, name->ours);
+    if (value && option && option->type == PL_OPTION_FLAG)
+        return strcmp(value, "0") == 0 ? "no" : "yes";
+    return value;
+}
+
 static void add_named(struct vectors *vectors, struct settings *settings,
-                      const struct layer_name *names)
+                      const struct pl_model_type *type, const struct layer_name *names)
 {
     for (; names->theirs; names++) {
-        const char *value = vectors_option(vectors, names->theirs);
+        const char *value = value_of(vectors, type, names);
         if (value)
             add_setting(settings, names->ours, value);
     }
@@ -147,8 +158,8 @@ static void check_chunk(struct vectors *vectors, const struct pl_model_type *typ
     char text[24];
     snprintf(text, sizeof text, "%lld", (long long)chunk);
     add_setting(&settings, "chunk", text);
-    add_named(vectors, &settings, common);
-    add_named(vectors, &settings, names);
+    add_named(vectors, &settings, type, common);
+    add_named(vectors, &settings, type, names);
     /* operations take [rows, width] */
     job.x = layer_variable(vectors, "x");
     if (job.x) {
@@ -180,7 +191,7 @@ void check_lm_named(struct vectors *vectors, const char *type, const struct laye
     size_t count = 0;
     vectors_select(vectors, "lm.safetensors");
     for (; names->theirs && count < MOST_SETTINGS; names++) {
-        const char *value = vectors_option(vectors, names->theirs);
+        const char *value = value_of(vectors, pl_model_find(type), names);
         if (value) {
             settings[count][0] = names->ours;
             settings[count++][1] = value;

@@ -13,7 +13,7 @@
 
 /* The recipe of the stored training steps. */
 enum { TRAIN_STEPS = 4, MOST_SETTINGS = 32, SETTING_SIZE = 64 };
-static const double train_rate = 0.0025, train_decay = 0.1, train_clip = 1, router_scale = 0.01;
+static const double train_rate = 0.0025, train_decay = 0.1, train_clip = 1;
 
 struct job {
     struct vectors *vectors;
@@ -112,7 +112,7 @@ static struct pl_variable *pass_loss(struct job *job, struct pl_pass *pass, cons
     struct pl_variable *loss = pl_op_head_loss(&job->tape, pl_lm_forward(pass, ids), job->lm.head,
                                                targets_of(job, ids), &score);
     if (loss && pass->auxiliary)
-        loss = pl_op_add(&job->tape, loss, pass->auxiliary, router_scale);
+        loss = pl_op_add(&job->tape, loss, pass->auxiliary, 1);
     *cross = score.scored > 0 ? score.nats / (double)score.scored : 0;
     return loss;
 }
@@ -132,6 +132,14 @@ static void check_logits(struct job *job, const int32_t *ids)
     pl_tape_reset(&job->tape);
 }
 
+/* The file has it as it is before the weight that it is given in the loss. */
+static void check_auxiliary(struct vectors *vectors, pl_real auxiliary)
+{
+    const char *weight = vectors_option(vectors, "aux_scale");
+    pl_real value = weight ? (pl_real)((double)auxiliary / strtod(weight, NULL)) : auxiliary;
+    vectors_compare_real(vectors, &value, 1, VECTORS_OUTPUT, "aux");
+}
+
 static void check_gradients(struct job *job, const int32_t *ids)
 {
     struct vectors *vectors = job->vectors;
@@ -144,7 +152,7 @@ static void check_gradients(struct job *job, const int32_t *ids)
         vectors_compare_real(vectors, &entropy, 1, VECTORS_OUTPUT, "ce");
         vectors_compare_real(vectors, loss->value, 1, VECTORS_OUTPUT, "loss");
         if (pass.auxiliary)
-            vectors_compare_real(vectors, pass.auxiliary->value, 1, VECTORS_OUTPUT, "aux");
+            check_auxiliary(vectors, pass.auxiliary->value[0]);
         vectors_compare_gradients(vectors, &job->lm.parameters, "grad.");
     } else {
         vectors_ok(vectors, vectors->context.status);

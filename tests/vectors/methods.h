@@ -1,4 +1,7 @@
 /* Methods that have vectors: folder, function, and whether it works in pl_real (so that it is
  * checked in double and in float).  SPDX-License-Identifier: MIT */
+METHOD("deltanet", check_deltanet, true)
+METHOD("deltaproduct", check_deltaproduct, true)
 METHOD("gla", check_gla, true)
 METHOD("ltsf-linear", check_ltsf_linear, false)
+METHOD("mom", check_mom, true)

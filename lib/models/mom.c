@@ -1,0 +1,275 @@
+/* A mixture of memories as a language model's mixing (Du, Sun, Li, Cheng: MoM: Linear Sequence
+ * Modeling with Mixture-of-Memories, 2025, arXiv 2502.13685).
+ * SPDX-License-Identifier: MIT
+ *
+ * A router sends each token to topk of several memories, each a gated delta rule over the tokens
+ * that come to it as if there were no others: convolutions, too, run along those.  What the chosen
+ * memories give is summed by the router's weights; a shared memory that sees all tokens is added.
+ * Queries, filters and the constants of the decay belong to all memories, keys, values, beta and
+ * decay to each (or, with single-kv, to all).  A memory that no token of a pass was sent to stays
+ * as it is.  Names of parameters are those of the reference implementation, whose evaluation this
+ * follows: no token is dropped, no convolution looks into another memory. */
+#include "models/mixers.h"
+
+#include <stdio.h>
+
+#include "models/lm_options.h"
+#include "models/mixing.h"
+#include "nn/route.h"
+
+enum balance { CONCAT, LAYERWISE };
+
+struct options {
+    struct pl_lm_options lm;
+    int64_t memories, topk;
+    bool shared, single_kv, out_gate;
+    int64_t head_dim; /* of keys; 0: dim / heads */
+    double expand_v;  /* width of a head's values, by head_dim */
+    int64_t conv;     /* width; 0: none */
+    double aux;       /* weight of the loss that balances the memories */
+    int aux_mode;
+};
+
+const struct pl_option pl_mom_options[] = {
+    PL_LM_OPTIONS(struct options, lm),
+    PL_INT(struct options, memories, "memories", 0, "4", 1, 1024, "N", "memories of a layer", "8"),
+    PL_INT(struct options, topk, "topk", 0, "2", 1, 1024, "N", "memories that a token is sent to",
+           "1"),
+    PL_FLAG(struct options, shared, "shared", 0, "yes", "add a memory that sees every token"),
+    PL_FLAG(struct options, single_kv, "single-kv", 0, "no",
+            "let all memories have the same keys, values, beta and decay"),
+    PL_INT(struct options, head_dim, "head-dim", 0, "0", 0, 65536, "N",
+           "width of a head's queries and keys; 0: dim / heads", "32"),
+    PL_REAL(struct options, expand_v, "expand-v", 0, "1", 0, 64, "FACTOR",
+            "width of a head's values, by its keys' width", "2"),
+    PL_INT(struct options, conv, "conv", 0, "4", 0, 64, "WIDTH",
+           "width of the short convolution of queries, keys and values; 0: none", "3"),
+    PL_FLAG(struct options, out_gate, "out-gate", 0, "yes", "gate the output of each head"),
+    PL_REAL(struct options, aux, "aux", 0, "0.01", 0, 1e6, "WEIGHT",
+            "weight of the loss that keeps all memories in use", "0"),
+    PL_CHOICE(struct options, aux_mode, "aux-mode", 0, "concat", "concat|layerwise", "NAME",
+              "balance the memories over all layers together, or each layer's by itself"),
+    PL_OPTIONS_END,
+};
+
+/* What makes keys, values, beta and decay of the rows of a memory. */
+struct memory {
+    struct pl_variable *k, *v, *beta, *decay;
+};
+
+struct layer {
+    struct pl_variable *router, *q, *a_log, *step, *norm, *out;
+    struct pl_variable *q_conv, *k_conv, *v_conv; /* NULL: no convolution */
+    struct pl_variable *gate;                     /* NULL: the output is not gated */
+    struct memory *memories;                      /* NULL: all are as the shared one */
+    struct memory shared;
+};
+
+/* ---- configuration */
+
+static struct pl_delta shape(const struct options *options)
+{
+    int64_t width = options->head_dim ? options->head_dim : options->lm.dim / options->lm.heads;
+    return (struct pl_delta){
+        .heads = options->lm.heads,
+        .value_heads = options->lm.heads,
+        .key_dim = width,
+        .value_dim = (int64_t)((double)width * options->expand_v),
+        .steps = 1,
+        .chunk = options->lm.chunk,
+    };
+}
+
+static enum pl_status check(struct pl_context *context, const void *configuration)
+{
+    const struct options *options = configuration;
+    const long long dim = options->lm.dim, heads = options->lm.heads;
+    double width = (double)shape(options).key_dim * options->expand_v;
+    if (options->topk > options->memories)
+        return pl_fail(context, PL_USAGE, "--set topk=%lld: there are %lld memories",
+                       (long long)options->topk, (long long)options->memories);
+    if (options->head_dim == 0 && dim % heads)
+        return pl_fail(context, PL_USAGE,
+                       "--set heads=%lld: dim %lld is not divisible by heads %lld; or set head-dim",
+                       heads, dim, heads);
+    if (width != floor(width) || width < 1)
+        return pl_fail(context, PL_USAGE,
+                       "--set expand-v=%g: head-dim %lld times %g must be a whole number",
+                       options->expand_v, (long long)shape(options).key_dim, options->expand_v);
+    return PL_OK;
+}
+
+/* ---- parameters */
+
+#define ADD(init, name, ...) \
+    pl_parameter_add(context, parameters, init, PL_DIMS(__VA_ARGS__), "%s." name, prefix)
+#define WEIGHT(name, ...) ADD(PL_INIT_NORMAL, name, __VA_ARGS__)
+
+/* The names are "k_proj.0.weight" of a memory, "shared_k.weight" of the shared one (index < 0). */
+static bool declare_memory(struct pl_context *context, struct pl_parameters *parameters,
+                           const struct options *options, const char *prefix, int64_t index,
+                           struct memory *memory)
+{
+    const struct pl_delta delta = shape(options);
+    const struct {
+        const char *letter;
+        int64_t width;
+        struct pl_variable **to;
+    } parts[] = {{"k", delta.heads * delta.key_dim, &memory->k},
+                 {"v", delta.heads * delta.value_dim, &memory->v},
+                 {"b", delta.heads, &memory->beta},
+                 {"a", delta.heads, &memory->decay}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char name[32];
+        if (index < 0)
+            snprintf(name, sizeof name, "shared_%s", parts[i].letter);
+        else
+            snprintf(name, sizeof name, "%s_proj.%lld", parts[i].letter, (long long)index);
+        *parts[i].to = pl_parameter_add(context, parameters, PL_INIT_NORMAL,
+                                        PL_DIMS(parts[i].width, options->lm.dim), "%s.%s.weight",
+                                        prefix, name);
+        if (!*parts[i].to)
+            return false;
+    }
+    return true;
+}
+
+static bool declare_memories(struct pl_context *context, struct pl_parameters *parameters,
+                             const struct options *options, const char *prefix, struct layer *layer)
+{
+    bool ok = true;
+    if (!options->single_kv) {
+        layer->memories = pl_arena_new(context, &parameters->arena, (size_t)options->memories,
+                                       sizeof *layer->memories);
+        ok = layer->memories != NULL;
+        for (int64_t m = 0; m < options->memories && ok; m++)
+            ok = declare_memory(context, parameters, options, prefix, m, &layer->memories[m]);
+    }
+    if (ok && (options->single_kv || options->shared))
+        ok = declare_memory(context, parameters, options, prefix, -1, &layer->shared);
+    return ok;
+}
+
+static void *declare(struct pl_context *context, struct pl_parameters *parameters,
+                     const void *configuration, const char *prefix)
+{
+    const struct options *options = configuration;
+    const struct pl_delta delta = shape(options);
+    int64_t dim = options->lm.dim, heads = delta.heads, conv = options->conv;
+    int64_t keys = heads * delta.key_dim, values = heads * delta.value_dim;
+    struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
+    bool ok = layer && (layer->router = WEIGHT("gate.weight", options->memories, dim)) &&
+              (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
+              declare_memories(context, parameters, options, prefix, layer) &&
+              (layer->a_log = ADD(PL_INIT_DECAY, "A_log", heads)) &&
+              (layer->step = ADD(PL_INIT_STEP, "dt_bias", heads));
+    if (ok && conv > 0)
+        ok = (layer->q_conv = WEIGHT("q_conv1d.weight", keys, 1, conv)) &&
+             (layer->k_conv = WEIGHT("k_conv1d.weight", keys, 1, conv)) &&
+             (layer->v_conv = WEIGHT("v_conv1d.weight", values, 1, conv));
+    if (ok && options->out_gate)
+        ok = (layer->gate = WEIGHT("g_proj.weight", values, dim));
+    ok = ok && (layer->norm = ADD(PL_INIT_ONE, "o_norm.weight", delta.value_dim)) &&
+         (layer->out = WEIGHT("o_proj.weight", dim, values));
+    return ok ? layer : NULL;
+}
+
+/* ---- forward */
+
+/* The rows of one memory before convolution: what they ask, and what they write and how. */
+struct inputs {
+    struct pl_variable *q, *k, *v, *beta, *decay;
+};
+
+static struct inputs project(struct pl_tape *tape, const struct memory *memory,
+                             struct pl_variable *x, struct pl_variable *q)
+{
+    return (struct inputs){
+        q, pl_op_linear(tape, x, memory->k, NULL), pl_op_linear(tape, x, memory->v, NULL),
+        pl_op_linear(tape, x, memory->beta, NULL), pl_op_linear(tape, x, memory->decay, NULL)};
+}
+
+/* A gated delta rule over the rows. */
+static struct pl_variable *remember(const struct pl_mixing *mixing, const struct pl_delta *delta,
+                                    const struct layer *layer, struct inputs in)
+{
+    struct pl_tape *tape = mixing->pass->tape;
+    struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->q_conv, true, "conv_q");
+    struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->k_conv, true, "conv_k");
+    struct pl_variable *v = pl_mixing_conv(mixing, in.v, layer->v_conv, true, "conv_v");
+    struct pl_variable *g = pl_op_decay(tape, in.decay, layer->a_log, layer->step);
+    if (!g)
+        return NULL;
+    return pl_mixing_delta(mixing, delta, pl_op_unit(tape, q, delta->key_dim),
+                           pl_op_unit(tape, k, delta->key_dim), v,
+                           pl_op_activate(tape, in.beta, PL_SIGMOID, 1), g);
+}
+
+/* What memory m gives for its tokens.  all: of every token, where the memories share it. */
+static struct pl_variable *recall(struct pl_pass *pass, const struct layer *layer, int64_t index,
+                                  const struct pl_route *route, int64_t m, struct pl_variable *x,
+                                  const struct inputs *all)
+{
+    const struct pl_delta delta = shape(pass->lm->options);
+    struct pl_tape *tape = pass->tape;
+    const struct pl_rows *rows = &route->rows[m];
+    const int64_t *members = route->members[m], count = rows->starts[rows->count];
+    struct pl_mixing mixing = {pass, *rows, ""};
+    struct inputs in = {.q = pl_op_gather(tape, all->q, members, count)};
+    snprintf(mixing.prefix, sizeof mixing.prefix, "layer.%lld.memory.%lld", (long long)index,
+             (long long)m);
+    if (layer->memories)
+        in = project(tape, &layer->memories[m], pl_op_gather(tape, x, members, count), in.q);
+    else
+        in = (struct inputs){in.q, pl_op_gather(tape, all->k, members, count),
+                             pl_op_gather(tape, all->v, members, count),
+                             pl_op_gather(tape, all->beta, members, count),
+                             pl_op_gather(tape, all->decay, members, count)};
+    return remember(&mixing, &delta, layer, in);
+}
+
+static struct pl_variable *forward(struct pl_pass *pass, const void *parameters, int64_t index,
+                                   struct pl_variable *x)
+{
+    const struct layer *layer = parameters;
+    const struct options *options = pass->lm->options;
+    const struct pl_delta delta = shape(options);
+    struct pl_tape *tape = pass->tape;
+    struct pl_route route;
+    pass->routers[index] = pl_op_linear(tape, x, layer->router, NULL);
+    if (pl_op_route(tape, pass->routers[index], &pass->rows, options->topk, &route)) {
+        pl_fail_at(tape->context, "layer %lld", (long long)index);
+        return NULL;
+    }
+    struct pl_variable **outputs = pl_tape_take(tape, options->memories, sizeof *outputs);
+    struct pl_variable *shared = NULL;
+    struct inputs all = {.q = pl_op_linear(tape, x, layer->q, NULL)};
+    if (!outputs)
+        return NULL;
+    if (layer->shared.k)
+        all = project(tape, &layer->shared, x, all.q);
+    for (int64_t m = 0; m < options->memories; m++)
+        outputs[m] = recall(pass, layer, index, &route, m, x, &all);
+    if (options->shared) {
+        struct pl_mixing mixing = {pass, pass->rows, ""};
+        snprintf(mixing.prefix, sizeof mixing.prefix, "layer.%lld.shared", (long long)index);
+        shared = remember(&mixing, &delta, layer, all);
+        if (!shared)
+            return NULL;
+    }
+    struct pl_variable *o = pl_op_combine(tape, &route, outputs, shared);
+    return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
+}
+
+/* The loss that balances the memories, where gradients are wanted. */
+static enum pl_status finish(struct pl_pass *pass)
+{
+    const struct options *options = pass->lm->options;
+    if (!pass->tape->recording || options->aux <= 0 || options->lm.layers == 0)
+        return PL_OK;
+    pass->auxiliary = pl_op_balance(pass->tape, pass->routers, options->lm.layers, options->topk,
+                                    options->aux_mode == LAYERWISE, options->aux);
+    return pass->auxiliary ? PL_OK : pass->tape->context->status;
+}
+
+const struct pl_mixer pl_mixer_mom = {sizeof(struct options), check, declare, forward, finish};

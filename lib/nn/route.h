@@ -1,0 +1,43 @@
+/* Routing tokens to a few of several memories (Du, Sun, Li, Cheng: MoM: Linear Sequence Modeling
+ * with Mixture-of-Memories, 2025, arXiv 2502.13685).
+ * SPDX-License-Identifier: MIT
+ *
+ * A router gives each token one logit per memory; the `top` largest choose.  What a memory gets is
+ * a sequence of its own for each sequence of the batch: the tokens routed to it, in time order. */
+#ifndef PL_NN_ROUTE_H
+#define PL_NN_ROUTE_H
+
+#include "nn/rows.h"
+
+struct pl_route {
+    int64_t tokens, memories, top;
+    int32_t *chosen;      /* [tokens, top]: memories, largest logit first, ties to the lower */
+    int64_t *place;       /* [tokens, top]: the token's row among those of the memory */
+    int64_t **members;    /* [memories]: the tokens of each, rising */
+    struct pl_rows *rows; /* [memories]: their sequences, as many as the batch has */
+    struct pl_variable *weights; /* [tokens, top]: softmax over the chosen logits alone */
+};
+
+/* logits [N, memories], 1 <= top <= memories.  The choice is not differentiated, weights are.
+ * All memory is the tape's.  PL_NUMERIC names the first token whose logits are not finite. */
+enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
+                           const struct pl_rows *rows, int64_t top,
+                           struct pl_route *route) PL_MUST_CHECK;
+
+/* Rows of x: [count, width].  No row twice. */
+struct pl_variable *pl_op_gather(struct pl_tape *tape, struct pl_variable *x, const int64_t *index,
+                                 int64_t count);
+
+/* base (NULL: zero) plus, for each token, the rows of its memories' outputs by their weights.
+ * outputs: [memories], each [rows of the memory, width]. */
+struct pl_variable *pl_op_combine(struct pl_tape *tape, const struct pl_route *route,
+                                  struct pl_variable *const *outputs, struct pl_variable *base);
+
+/* The loss that keeps memories in use: memories * sum over memories of f p, with f the share of
+ * tokens that chose it (counted once for each of their choices, constant for the gradient) and p
+ * the mean of its softmax; `top` where routing is uniform.  Over the logits [N, memories] of all
+ * layers as if they were one, or (by_layer) the mean of the layers' own; times scale. */
+struct pl_variable *pl_op_balance(struct pl_tape *tape, struct pl_variable *const *logits,
+                                  int64_t layers, int64_t top, bool by_layer, double scale);
+
+#endif
