@@ -46,7 +46,8 @@ struct gradient {
     struct pl_tape tape;
     struct gradient_leaf leaves[GRADIENT_LEAVES];
     int count;
-    int sums; /* made by the current build */
+    int sums;   /* made by the current build */
+    int sample; /* about so many elements of a leaf are compared; 0: GRADIENT_SAMPLE */
 };
 
 typedef struct pl_variable *gradient_build(struct gradient *gradient, const void *user);
@@ -103,8 +104,17 @@ static inline void gradient_release(struct gradient *gradient)
 
 struct gradient_sum {
     struct pl_variable *x, *out;
-    struct pl_rng rng;
+    uint64_t seed;
 };
+
+/* In (-1, 1): splitmix64. */
+static inline double gradient_weight(uint64_t seed, int64_t i)
+{
+    uint64_t z = (seed << 32) + (uint64_t)(i + 1) * 0x9E3779B97F4A7C15;
+    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+    return (double)(int64_t)(z ^ (z >> 31)) * 0x1p-63;
+}
 
 static inline enum pl_status gradient_sum_back(struct pl_tape *tape, void *saved)
 {
@@ -112,7 +122,7 @@ static inline enum pl_status gradient_sum_back(struct pl_tape *tape, void *saved
     (void)tape;
     for (int64_t i = 0; i < sum->x->count; i++)
         sum->x->gradient[i] +=
-            (pl_real)pl_rng_normal(&sum->rng, (uint64_t)i) * sum->out->gradient[0];
+            (pl_real)(gradient_weight(sum->seed, i) * (double)sum->out->gradient[0]);
     return PL_OK;
 }
 
@@ -122,12 +132,12 @@ static inline struct pl_variable *gradient_sum(struct gradient *gradient, struct
     if (!x)
         return NULL;
     struct gradient_sum sum = {x, pl_tape_matrix(&gradient->tape, x->gradient, 1, 1),
-                               pl_rng_init((uint64_t)gradient->sums++, "weights")};
+                               (uint64_t)gradient->sums++};
     double total = 0;
     if (!sum.out)
         return NULL;
     for (int64_t i = 0; i < x->count; i++)
-        total += (double)x->value[i] * pl_rng_normal(&sum.rng, (uint64_t)i);
+        total += (double)x->value[i] * gradient_weight(sum.seed, i);
     sum.out->value[0] = (pl_real)total;
     if (sum.out->gradient &&
         pl_tape_note(&gradient->tape, gradient_sum_back, &sum, sizeof sum) != PL_OK)
@@ -183,7 +193,8 @@ static inline double gradient_slope(struct gradient *gradient, gradient_build *b
 static inline void gradient_compare(struct gradient *gradient, gradient_build *build,
                                     const void *user, struct gradient_leaf *leaf)
 {
-    int64_t count = leaf->variable.count, step = count / GRADIENT_SAMPLE + 1;
+    int64_t count = leaf->variable.count;
+    int64_t step = count / (gradient->sample ? gradient->sample : GRADIENT_SAMPLE) + 1;
     double worst = 0, largest = 1e-8, slope_there = 0;
     int64_t at = 0;
     for (int64_t i = (count - 1) % step; i < count; i += step) {
