@@ -1,0 +1,169 @@
+/* Routing: the choice, the sorted lists, gathering, combining, the balancing loss.
+ * SPDX-License-Identifier: MIT */
+#include "gradient.h"
+
+#include "nn/route.h"
+
+/* Three sequences, one of them empty. */
+static const int64_t starts[] = {0, 7, 7, 12};
+static const struct pl_rows rows = {3, starts};
+enum { TOKENS = 12, MEMORIES = 4, TOP = 2, WIDTH = 5 };
+
+static void open_tape(struct gradient *gradient)
+{
+    CHECK(pl_blas_open(&gradient->context) == PL_OK);
+    gradient->tape.context = &gradient->context;
+    gradient->tape.recording = false;
+}
+
+/* Each memory's tokens through a map of its own, combined: gradients of all that takes part. */
+static struct pl_variable *build_mixture(struct gradient *gradient, const void *user)
+{
+    const bool *with_base = user;
+    struct pl_tape *tape = &gradient->tape;
+    struct pl_variable *x = LEAF("x"), *w = LEAF("w"), *outputs[MEMORIES];
+    struct pl_route route;
+    if (pl_op_route(tape, LEAF("logits"), &rows, TOP, &route))
+        return NULL;
+    for (int m = 0; m < MEMORIES; m++) {
+        int64_t count = route.rows[m].starts[rows.count];
+        struct pl_variable *part = pl_tape_new(tape, 1, sizeof *part);
+        *part = (struct pl_variable){2,
+                                     {WIDTH, WIDTH},
+                                     WIDTH * WIDTH,
+                                     w->value + m * WIDTH * WIDTH,
+                                     w->gradient ? w->gradient + m * WIDTH * WIDTH : NULL};
+        outputs[m] = pl_op_linear(tape, pl_op_gather(tape, x, route.members[m], count), part, NULL);
+    }
+    return gradient_sum(gradient,
+                        pl_op_combine(tape, &route, outputs, *with_base ? LEAF("base") : NULL));
+}
+
+/* Logits that leave memory 2 without a token, and no near ties that a step would turn. */
+static void make_logits(struct gradient *gradient)
+{
+    struct pl_variable *logits = gradient_leaf(gradient, "logits", 2, TOKENS, MEMORIES);
+    for (int t = 0; t < TOKENS; t++)
+        for (int m = 0; m < MEMORIES; m++)
+            logits->value[t * MEMORIES + m] = m == 2 ? -3 : sin(3 * t + 2 * m);
+}
+
+static void gradients(void)
+{
+    for (int with_base = 0; with_base < 2; with_base++) {
+        struct gradient gradient = {0};
+        bool base = with_base;
+        make_logits(&gradient);
+        gradient_leaf(&gradient, "x", 2, TOKENS, WIDTH);
+        gradient_leaf(&gradient, "w", 3, MEMORIES, WIDTH, WIDTH);
+        if (base)
+            gradient_leaf(&gradient, "base", 2, TOKENS, WIDTH);
+        gradient_check(&gradient, build_mixture, &base);
+        gradient_release(&gradient);
+    }
+}
+
+static struct pl_variable *build_balance(struct gradient *gradient, const void *user)
+{
+    const bool *by_layer = user;
+    struct pl_variable *logits[] = {LEAF("logits"), LEAF("more")};
+    return pl_op_balance(&gradient->tape, logits, 2, TOP, *by_layer, 0.3);
+}
+
+static void balance_gradients(void)
+{
+    for (int i = 0; i < 2; i++) {
+        struct gradient gradient = {0};
+        bool by_layer = i;
+        make_logits(&gradient);
+        gradient_leaf(&gradient, "more", 2, TOKENS, MEMORIES);
+        gradient_check(&gradient, build_balance, &by_layer);
+        gradient_release(&gradient);
+    }
+}
+
+/* Largest first, ties to the lower memory; lists in time order; places found again. */
+static void choice(void)
+{
+    enum { M = 4 };
+    double values[TOKENS * M] = {0};
+    struct gradient gradient = {0};
+    struct pl_variable logits = {2, {TOKENS, M}, TOKENS * M, values, NULL};
+    struct pl_route route;
+    open_tape(&gradient);
+    values[0 * M + 3] = 1;                       /* 3, then 0 of the tied */
+    values[1 * M + 2] = values[1 * M + 1] = 2;   /* 1, 2 */
+    values[2 * M + 0] = values[2 * M + 1] = -50; /* 2, 3 */
+    CHECK(pl_op_route(&gradient.tape, &logits, &rows, TOP, &route) == PL_OK);
+    static const int expected[3][TOP] = {{3, 0}, {1, 2}, {2, 3}};
+    for (int i = 0; i < 3 * TOP; i++)
+        CHECK(route.chosen[i] == expected[i / TOP][i % TOP]);
+    CHECK_NEAR(route.weights->value[0], exp(1.0) / (exp(1.0) + 1), 1e-15);
+    CHECK_NEAR(route.weights->value[2], 0.5, 1e-15);
+    int64_t pairs = 0;
+    for (int m = 0; m < M; m++) {
+        const struct pl_rows *own = &route.rows[m];
+        CHECK(own->count == rows.count && own->starts[0] == 0);
+        for (int64_t s = 0; s < rows.count; s++)
+            for (int64_t i = own->starts[s]; i < own->starts[s + 1]; i++) {
+                int64_t t = route.members[m][i];
+                CHECK(t >= starts[s] && t < starts[s + 1]);
+                CHECK(i == own->starts[s] || t > route.members[m][i - 1]);
+            }
+        pairs += own->starts[rows.count];
+    }
+    CHECK(pairs == TOKENS * TOP);
+    for (int i = 0; i < TOKENS * TOP; i++)
+        CHECK(route.members[route.chosen[i]][route.place[i]] == i / TOP);
+    values[5 * M + 1] = NAN;
+    CHECK(pl_op_route(&gradient.tape, &logits, &rows, TOP, &route) == PL_NUMERIC);
+    CHECK_TEXT(gradient.context.message, "router: the logits of token 5 are not finite");
+    gradient_release(&gradient);
+}
+
+/* Every choice of every token: all memories, and of one memory the weight is 1. */
+static void extremes(void)
+{
+    struct gradient gradient = {0};
+    struct pl_route route;
+    open_tape(&gradient);
+    struct pl_variable *many = gradient_leaf(&gradient, "many", 2, TOKENS, 7);
+    struct pl_variable *one = gradient_leaf(&gradient, "one", 2, TOKENS, 1);
+    CHECK(pl_op_route(&gradient.tape, many, &rows, 7, &route) == PL_OK);
+    for (int m = 0; m < 7; m++)
+        CHECK(route.rows[m].starts[rows.count] == TOKENS);
+    for (int t = 0; t < TOKENS; t++)
+        for (int j = 1; j < 7; j++)
+            CHECK(route.weights->value[t * 7 + j] <= route.weights->value[t * 7 + j - 1]);
+    CHECK(pl_op_route(&gradient.tape, one, &rows, 1, &route) == PL_OK);
+    for (int t = 0; t < TOKENS; t++)
+        CHECK(route.weights->value[t] == 1);
+    gradient_release(&gradient);
+}
+
+/* The loss is the number of choices where all probabilities are equal, whoever is chosen. */
+static void balance_at_uniform(void)
+{
+    double values[TOKENS * MEMORIES] = {0};
+    struct gradient gradient = {0};
+    struct pl_variable logits = {2, {TOKENS, MEMORIES}, TOKENS * MEMORIES, values, NULL};
+    struct pl_variable *layers[] = {&logits, &logits, &logits};
+    open_tape(&gradient);
+    for (int64_t top = 1; top <= MEMORIES; top++)
+        for (int by_layer = 0; by_layer < 2; by_layer++) {
+            struct pl_variable *loss =
+                pl_op_balance(&gradient.tape, layers, 3, top, by_layer, 0.01);
+            CHECK(loss && fabs(loss->value[0] - 0.01 * (double)top) < 1e-15);
+        }
+    gradient_release(&gradient);
+}
+
+int main(void)
+{
+    RUN(gradients);
+    RUN(balance_gradients);
+    RUN(choice);
+    RUN(extremes);
+    RUN(balance_at_uniform);
+    FINISH();
+}
