@@ -135,7 +135,7 @@ format:
 
 # Writes the OPTIONS of every man page anew from the option tables.
 man-options: all
-	B=$(B) man/options $(wildcard $(TOOLS:%=man/man1/%.1))
+	B=$(B) man/options $(wildcard $(TOOLS:%=man/man1/%.1)) man/man7/plumbline-models.7
 
 # ---- installation
 

@@ -197,6 +197,13 @@ options() {
     each page
 }
 
+@test "man pages: the models are those of the table (else: make man-options)" {
+    B=$B "$TOP/man/options" --print "$TOP/man/man7/plumbline-models.7" |
+        diff "$TOP/man/man7/plumbline-models.7" -
+    lin-train --list-models | sed -n 's/^\([a-z][^:]*\): .*/\1/p' >"$T/listed"
+    sed -n 's/^\.Ss //p' "$TOP/man/man7/plumbline-models.7" | diff "$T/listed" -
+}
+
 @test "man pages: the sections, in order" {
     page() {
         local expected='NAME SYNOPSIS DESCRIPTION OPTIONS EXIT STATUS EXAMPLES SEE ALSO '

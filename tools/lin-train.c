@@ -64,6 +64,14 @@ static enum pl_status list_models(struct pl_run *run)
     return status;
 }
 
+static bool made(size_t index, struct pl_made *out)
+{
+    const struct pl_model_type *type = &pl_models[index]; /* asked one by one, up to the end */
+    if (type->name)
+        *out = (struct pl_made){type->name, type->summary, type->source, type->options};
+    return type->name != NULL;
+}
+
 static void say_epoch(void *user, int64_t epoch, double training_mse, double validation_mse)
 {
     pl_run_note(user, "epoch %lld: mse %.4f in training, %.4f in validation", (long long)epoch,
@@ -204,6 +212,7 @@ int main(int argc, char **argv)
         .options = options,
         .unused = unused,
         .alone = alone,
+        .made = made,
         .command_size = sizeof(struct command),
         .examples = examples,
         .see_also = "lin-forecast(1), lin-eval(1), lin-merge(1), plumbline-models(7)",

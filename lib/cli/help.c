@@ -140,7 +140,7 @@ void pl_help_print(const struct pl_settings *settings, FILE *out)
         fprintf(out, "\nsee also: %s\n", tool->see_also);
 }
 
-/* Text as a line of mdoc: backslashes escaped, no control character in front. */
+/* Text as lines of mdoc, one a sentence: backslashes escaped, no control character in front. */
 static void mdoc_sentence(const char *text, FILE *out)
 {
     if (text[0] == '.' || text[0] == '\'')
@@ -150,16 +150,27 @@ static void mdoc_sentence(const char *text, FILE *out)
             fprintf(out, "\\e");
         else if (text[i] == '-' && (text[i + 1] == '-' || (i > 0 && text[i - 1] == '-')))
             fprintf(out, "\\-");
+        else if (i > 0 && text[i] == ' ' && strchr(".?!", text[i - 1]) &&
+                 isupper((unsigned char)text[i + 1]))
+            fputc('\n', out);
         else
             fputc(i == 0 ? toupper((unsigned char)text[i]) : text[i], out);
     }
     fprintf(out, ".\n");
 }
 
-static void mdoc_options(const struct pl_settings *settings, bool shared, FILE *out)
+static void mdoc_texts(const struct pl_option *option, FILE *out)
 {
     char facts[FACTS_SIZE];
 
+    mdoc_sentence(option->help, out);
+    describe(option, facts);
+    if (facts[0] != '\0')
+        mdoc_sentence(facts, out);
+}
+
+static void mdoc_options(const struct pl_settings *settings, bool shared, FILE *out)
+{
     fprintf(out, ".Bl -tag -width Ds\n");
     for (size_t i = 0; i < settings->count; i++) {
         const struct pl_option *option = settings->entries[i].option;
@@ -172,10 +183,7 @@ static void mdoc_options(const struct pl_settings *settings, bool shared, FILE *
         if (option->type != PL_OPTION_FLAG)
             fprintf(out, " Ar %s", option->value);
         fprintf(out, "\n");
-        mdoc_sentence(option->help, out);
-        describe(option, facts);
-        if (facts[0] != '\0')
-            mdoc_sentence(facts, out);
+        mdoc_texts(option, out);
     }
     fprintf(out, ".El\n");
 }
@@ -187,6 +195,28 @@ void pl_help_mdoc(const struct pl_settings *settings, FILE *out)
         fprintf(out, ".Pp\nAs in all tools:\n");
     }
     mdoc_options(settings, true, out);
+}
+
+/* What the tool can make, as subsections: settings are shown by their keys. */
+void pl_help_made(const struct pl_settings *settings, FILE *out)
+{
+    struct pl_made made;
+
+    for (size_t i = 0; settings->tool->made != NULL && settings->tool->made(i, &made); i++) {
+        fprintf(out, ".Ss %s\n", made.name);
+        mdoc_sentence(made.summary, out);
+        if (made.source != NULL)
+            mdoc_sentence(made.source, out);
+        fprintf(out, ".Bl -tag -width Ds\n");
+        for (const struct pl_option *option = made.options; option->name != NULL; option++) {
+            fprintf(out, ".It Cm %s", option->name);
+            if (option->type != PL_OPTION_FLAG)
+                fprintf(out, " Ar %s", option->value);
+            fprintf(out, "\n");
+            mdoc_texts(option, out);
+        }
+        fprintf(out, ".El\n");
+    }
 }
 
 void pl_help_bash(const struct pl_settings *settings, FILE *out)

@@ -42,8 +42,9 @@ static const struct pl_option control_options[] = {
             "say more; with --version, name the libraries too"),
     PL_FLAG(struct pl_shared, help, "help", 'h', NULL, "print help and exit"),
     PL_FLAG(struct pl_shared, version, "version", 'V', NULL, "print the version and exit"),
-    PL_CHOICE(struct pl_shared, print_options, "print-options", 0, NULL, "mdoc|bash|keys|table",
-              "FORM", "print the option table: for the man page, bash, configuration or tests"),
+    PL_CHOICE(struct pl_shared, print_options, "print-options", 0, NULL,
+              "mdoc|bash|keys|table|made", "FORM",
+              "print the option table: for the man page, bash, configuration or tests"),
     PL_OPTIONS_END,
 };
 

@@ -112,5 +112,6 @@ void pl_help_mdoc(const struct pl_settings *settings, FILE *out);
 void pl_help_bash(const struct pl_settings *settings, FILE *out);
 void pl_help_keys(const struct pl_settings *settings, FILE *out);
 void pl_help_table(const struct pl_settings *settings, FILE *out);
+void pl_help_made(const struct pl_settings *settings, FILE *out);
 
 #endif

@@ -145,7 +145,7 @@ static enum pl_status print_options(const struct pl_settings *settings)
 {
     /* in the order of the option's choices */
     static void (*const forms[])(const struct pl_settings *, FILE *) = {
-        pl_help_mdoc, pl_help_bash, pl_help_keys, pl_help_table};
+        pl_help_mdoc, pl_help_bash, pl_help_keys, pl_help_table, pl_help_made};
 
     forms[settings->shared.print_options](settings, stdout);
     return PL_OK;

@@ -31,6 +31,13 @@ struct pl_example {
     const char *what;    /* what it does, a short sentence */
 };
 
+/* What a tool can make, with settings of its own: a model. */
+struct pl_made {
+    const char *name, *summary; /* a word and one line, as for a tool */
+    const char *source;         /* where it is described; NULL: nowhere in particular */
+    const struct pl_option *options;
+};
+
 struct pl_run;
 
 struct pl_tool {
@@ -47,6 +54,9 @@ struct pl_tool {
      * settings of models, as KEY=VALUE; setting_key gives all keys one by one, then NULL. */
     const struct pl_option *settings;
     const char *(*setting_key)(size_t index);
+    /* NULL, or gives all that the tool can make one by one, then false: --print-options made, from
+     * which a man page is made. */
+    bool (*made)(size_t index, struct pl_made *made);
     /* NULL, or fails with PL_USAGE if the own option of that name has no effect beside the other
      * options: such an option may not be given, and --print-config leaves it out. */
     enum pl_status (*refuse)(struct pl_context *context, const void *command, const char *option);
