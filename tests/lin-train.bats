@@ -176,6 +176,13 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     sed '100s/,[^,]*$/,inf/' waves.csv >infinite.csv
     fails 3 "lin-train: infinite.csv: row 99 (2024-01-05 02:00:00), column 'wind': infinite value" \
         lin-train -L 24 -H 6 --missing gap infinite.csv
+    # What the table shows has the line of the file; a header and a row are before it.
+    sed '100s/,[^,]*$/,soon/' waves.csv >word.csv
+    fails 3 "lin-train: word.csv:100: column 3 (wind): not a number: 'soon' (ts-import --missing 'soon' reads it as missing)" \
+        lin-train -L 24 -H 6 word.csv
+    sed '100s/^[^,]*,/yesterday,/' waves.csv >time.csv
+    fails 3 "lin-train: time.csv:100: column 1 (time): not a time like those above: 'yesterday'" \
+        lin-train -L 24 -H 6 time.csv
     sed 300d waves.csv >absent.csv
     fails 3 'lin-train: absent.csv: row 299 (2024-01-13 11:00:00): 2 hours after the row before, where the step is 1 hour; give --missing gap to split there, linear or seasonal to fill' \
         lin-train -L 24 -H 6 absent.csv

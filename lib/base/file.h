@@ -18,8 +18,8 @@ enum pl_status pl_read_some(struct pl_context *context, int fd, void *bytes, siz
 /* The same at an offset of a regular file, whose own offset stays. */
 enum pl_status pl_read_at(struct pl_context *context, int fd, void *bytes, size_t size,
                           uint64_t offset, size_t *got) PL_MUST_CHECK;
-enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes, size_t size)
-    PL_MUST_CHECK;
+enum pl_status pl_write_full(struct pl_context *context, int fd, const void *bytes,
+                             size_t size) PL_MUST_CHECK;
 
 /* open(2), close-on-exec, again after EINTR; no terminal becomes the controlling one.  -1 and
  * errno on failure. */

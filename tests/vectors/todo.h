@@ -26,4 +26,4 @@
 "simvq",
 "tleg",
 "weight-matching",
-/* clang-format on */
+    /* clang-format on */
