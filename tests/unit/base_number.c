@@ -379,7 +379,7 @@ int main(void)
     RUN(long_numbers);
     RUN(random_doubles);
     RUN(midpoints);
-    RUN(formats);
+    RUN_IN_80_BITS(formats);
     RUN(shortest);
     RUN(random_floats);
     RUN(integers);

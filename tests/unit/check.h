@@ -38,12 +38,23 @@ static int check_tests, check_failures, check_failed_here;
         }                                                                                        \
     } while (0)
 
-#define RUN(test)                                                                          \
-    do {                                                                                   \
-        check_failed_here = 0;                                                             \
-        test();                                                                            \
-        printf("%s %d - %s\n", check_failed_here ? "not ok" : "ok", ++check_tests, #test); \
-        check_failures += check_failed_here > 0;                                           \
+#define RUN(test)                                                                                \
+    do {                                                                                         \
+        check_failed_here = 0;                                                                   \
+        test();                                                                                  \
+        printf("%s %d - %s\n", check_failed_here ? "not ok" : "ok", ++check_tests, #test);       \
+        fflush(stdout); /* what is left here, a child that a later test forks would print too */ \
+        check_failures += check_failed_here > 0;                                                 \
+    } while (0)
+
+/* Valgrind computes long double in 64 bits, and what rests on 80 is off by a rounding there. */
+#define RUN_IN_80_BITS(test)                               \
+    do {                                                   \
+        const char *checker_ = getenv("CHECKER");          \
+        if (checker_ && strcmp(checker_, "valgrind") == 0) \
+            SKIP(#test, "valgrind has no long double");    \
+        else                                               \
+            RUN(test);                                     \
     } while (0)
 
 #define SKIP(what, why) printf("ok %d - %s # skip %s\n", ++check_tests, what, why)

@@ -218,8 +218,8 @@ int main(void)
     RUN(rounding_to_nearest_even);
     RUN(all_pairs);
     RUN(long_runs);
-    RUN(limits);
-    RUN(integers_to_floats);
+    RUN_IN_80_BITS(limits);
+    RUN_IN_80_BITS(integers_to_floats);
     RUN(texts);
     RUN(names);
     FINISH();
