@@ -167,12 +167,12 @@ PL_CLONES static void log_sigmoid_backward(const struct elementwise *job, int64_
                                            int64_t end)
 {
     const pl_real *restrict x = job->a->value, *restrict dy = job->out->gradient;
+    const pl_real *restrict y = job->out->value;
     const pl_real scale = job->scale, least = job->least;
     pl_real *restrict dx = job->a->gradient;
     for (int64_t i = begin; i < end; i++) {
-        pl_real value = -pl_real_softplus(-x[i]) * scale;
         pl_real slope = scale * pl_real_sigmoid(-x[i]);
-        dx[i] += value < least ? 0 : slope * dy[i];
+        dx[i] += y[i] > least ? slope * dy[i] : 0;
     }
 }
 

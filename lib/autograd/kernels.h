@@ -24,10 +24,15 @@ typedef pl_real pl_lanes
 
 PL_KERNEL double pl_lanes_sum(const pl_lanes *lanes)
 {
-    double sum = 0;
-    for (int i = 0; i < PL_LANES; i++)
-        sum += (double)(*lanes)[i];
-    return sum;
+    typedef pl_real half __attribute__((vector_size(8 * sizeof(pl_real))));
+    half low, high;
+    memcpy(&low, lanes, sizeof low);
+    memcpy(&high, (const char *)lanes + sizeof low, sizeof high);
+    pl_double8 sums = __builtin_convertvector(low, pl_double8);
+    sums += __builtin_convertvector(high, pl_double8);
+    sums += __builtin_shufflevector(sums, sums, 4, 5, 6, 7, 0, 1, 2, 3);
+    sums += __builtin_shufflevector(sums, sums, 2, 3, 0, 1, 6, 7, 4, 5);
+    return sums[0] + sums[1];
 }
 
 PL_KERNEL double pl_real_sum(int64_t count, const pl_real *restrict x)

@@ -8,7 +8,7 @@
  * Each is cut into blocks of the result, which never share an element, so nothing has to be joined
  * (tensor/real.h).  Decoding has one row, or a few, and is another matter: every weight is used
  * once, the work is to stream W from memory, and a product routine that first packs W into tiles
- * reads and writes it all before it starts.  There plain dot products are the faster way. */
+ * reads and writes all of it before it starts.  There plain dot products are the faster way. */
 #include "autograd/ops.h"
 
 #include "autograd/kernels.h"
@@ -21,22 +21,51 @@ struct linear {
 };
 
 enum {
-    ROWS_FEW = 3,            /* up to so many rows, dot products win */
-    BLOCK_PRODUCTS = 1 << 18 /* multiplications of a block of them */
+    ROWS_FEW = 16,            /* up to so many rows, dot products are the faster way */
+    PRODUCTS_SMALL = 1000000, /* up to so many multiplications, OpenBLAS does not pack */
+    BLOCK_PRODUCTS = 1 << 18, /* multiplications of a block of dot products */
+    TILE = 4                  /* rows of W that a row of x is multiplied with at once */
 };
+
+/* y[row][o] for `rows` rows of x (1 or 2) and `outputs` rows of W (1 or TILE).  Every sum runs in
+ * the same order, whatever the tile. */
+PL_KERNEL void multiply_tile(const struct linear *job, int64_t row, int rows, int64_t o,
+                             int outputs)
+{
+    const int64_t in = job->in;
+    const pl_real *x = job->x->value + row * in, *w = job->w->value + o * in;
+    pl_lanes lanes[2][TILE] = {0};
+    int64_t i = 0;
+    for (; i + PL_LANES <= in; i += PL_LANES)
+        for (int r = 0; r < rows; r++)
+            for (int j = 0; j < outputs; j++)
+                lanes[r][j] +=
+                    *(const pl_lanes *)(x + r * in + i) * *(const pl_lanes *)(w + j * in + i);
+    for (int r = 0; r < rows; r++)
+        for (int j = 0; j < outputs; j++) {
+            double sum = pl_lanes_sum(&lanes[r][j]);
+            for (int64_t rest = i; rest < in; rest++)
+                sum += (double)(x[r * in + rest] * w[j * in + rest]);
+            if (job->bias)
+                sum += (double)job->bias->value[o + j];
+            job->out->value[(row + r) * job->width + o + j] = (pl_real)sum;
+        }
+}
 
 /* Outputs begin to end - 1 of all rows. */
 PL_CLONES static void few_outputs(const struct linear *job, int64_t begin, int64_t end)
 {
-    const pl_real *bias = job->bias ? job->bias->value : NULL;
-    for (int64_t row = 0; row < job->rows; row++) {
-        const pl_real *x = job->x->value + row * job->in;
-        pl_real *y = job->out->value + row * job->width;
-        for (int64_t o = begin; o < end; o++) {
-            double sum = pl_real_dot(job->in, x, job->w->value + o * job->in);
-            y[o] = (pl_real)(bias ? sum + (double)bias[o] : sum);
-        }
+    int64_t o = begin;
+    for (; o + TILE <= end; o += TILE) {
+        int64_t row = 0;
+        for (; row + 2 <= job->rows; row += 2)
+            multiply_tile(job, row, 2, o, TILE);
+        if (row < job->rows)
+            multiply_tile(job, row, 1, o, TILE);
     }
+    for (; o < end; o++)
+        for (int64_t row = 0; row < job->rows; row++)
+            multiply_tile(job, row, 1, o, 1);
 }
 
 static enum pl_status few_block(struct pl_context *context, void *job, int64_t item)
@@ -59,9 +88,15 @@ static enum pl_status fill_bias(struct pl_context *context, void *job, int64_t i
     return PL_OK;
 }
 
+static bool few_rows(const struct linear *linear)
+{
+    return linear->rows == 1 ||
+           (linear->rows <= ROWS_FEW && linear->rows * linear->in * linear->width > PRODUCTS_SMALL);
+}
+
 static enum pl_status forward(struct pl_context *context, struct linear *linear)
 {
-    if (linear->rows <= ROWS_FEW) {
+    if (few_rows(linear)) {
         linear->block = BLOCK_PRODUCTS / (linear->in * linear->rows + 1) + 1;
         return pl_parallel(context, pl_block_count(linear->width, linear->block), few_block,
                            linear);

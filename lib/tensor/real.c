@@ -6,11 +6,17 @@
 
 /* A block is large enough that the product library packs its operands at little cost, and small
  * enough that a few cores get equal shares of the usual sizes. */
-enum { BLOCK_ROWS = 256, BLOCK_COLUMNS = 512 };
+enum {
+    BLOCK_ROWS = 256,
+    BLOCK_COLUMNS = 512,
+    BLOCK_LEAST = 128,      /* columns, when there are too few blocks otherwise */
+    BLOCKS = 4,             /* that many are enough */
+    WORTH_CUTTING = 1 << 21 /* multiplications: below, waking threads takes longer */
+};
 
 struct product {
     bool transpose_a, transpose_b;
-    int64_t m, n, k, across; /* across: blocks side by side */
+    int64_t m, n, k, columns, across; /* columns of a block; blocks side by side */
     pl_real alpha, beta;
     const pl_real *a, *b;
     pl_real *c;
@@ -25,8 +31,8 @@ static int64_t smaller(int64_t a, int64_t b)
 static enum pl_status multiply_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct product *p = job;
-    int64_t row = item / p->across * BLOCK_ROWS, column = item % p->across * BLOCK_COLUMNS;
-    int64_t rows = smaller(BLOCK_ROWS, p->m - row), columns = smaller(BLOCK_COLUMNS, p->n - column);
+    int64_t row = item / p->across * BLOCK_ROWS, column = item % p->across * p->columns;
+    int64_t rows = smaller(BLOCK_ROWS, p->m - row), columns = smaller(p->columns, p->n - column);
     (void)context;
     pl_gemm(p->transpose_a, p->transpose_b, rows, columns, p->k, p->alpha,
             p->a + (p->transpose_a ? row : row * p->lda), p->lda,
@@ -40,9 +46,12 @@ enum pl_status pl_gemm_blocks(struct pl_context *context, bool transpose_a, bool
                               int64_t lda, const pl_real *b, int64_t ldb, pl_real beta, pl_real *c,
                               int64_t ldc)
 {
-    int64_t down = (m + BLOCK_ROWS - 1) / BLOCK_ROWS;
-    int64_t across = (n + BLOCK_COLUMNS - 1) / BLOCK_COLUMNS;
-    struct product product = {transpose_a, transpose_b, m, n, k,   across, alpha,
-                              beta,        a,           b, c, lda, ldb,    ldc};
+    int64_t down = (m + BLOCK_ROWS - 1) / BLOCK_ROWS, columns = BLOCK_COLUMNS;
+    if (m * n > WORTH_CUTTING / (k + 1))
+        while (columns > BLOCK_LEAST && down * ((n + columns - 1) / columns) < BLOCKS)
+            columns /= 2;
+    int64_t across = (n + columns - 1) / columns;
+    struct product product = {transpose_a, transpose_b, m, n, k,   columns, across, alpha,
+                              beta,        a,           b, c, lda, ldb,     ldc};
     return pl_parallel(context, down * across, multiply_block, &product);
 }

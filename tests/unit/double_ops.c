@@ -30,7 +30,8 @@ static void linear_maps(void)
         for (int w = 0; w < 4; w++)
             check_linear(rows[r], widths[w], widths[3 - w], w & 1);
     check_linear(600, 20, 70, true); /* several blocks */
-    check_linear(2, 900, 700, true);
+    check_linear(2, 900, 700, true); /* few rows of much */
+    check_linear(5, 517, 403, true);
 }
 
 /* ---- pl_op_embed */
