@@ -33,9 +33,7 @@
  * row read; that of g sums the b of later tokens. */
 #include "nn/delta_chunk.h"
 
-#include "base/simd.h"
-
-enum { LANES = 16 /* partial sums of a dot product */ };
+#include "autograd/kernels.h"
 
 /* Below this the decay is 0 in any precision; it keeps -infinity out of differences. */
 static const double least_gate = -1e3;
@@ -163,6 +161,15 @@ static void mask(const struct pl_delta_chunk *chunk, pl_real *product)
     }
 }
 
+/* to [rows, width] = scale from, whose rows lie stride apart */
+PL_CLONES static void copy_rows(int64_t rows, int64_t width, int64_t stride, pl_real scale,
+                                const pl_real *restrict from, pl_real *restrict to)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < width; c++)
+            to[i * width + c] = scale * from[i * stride + c];
+}
+
 void pl_delta_chunk_load(struct pl_delta_chunk *chunk, const struct pl_delta_head *in,
                          int64_t tokens)
 {
@@ -171,13 +178,10 @@ void pl_delta_chunk_load(struct pl_delta_chunk *chunk, const struct pl_delta_hea
     pl_real scale = (pl_real)(1 / sqrt((double)width));
     chunk->tokens = tokens;
     chunk->rows = rows;
-    for (int64_t i = 0; i < rows; i++) {
-        memcpy(chunk->key_query + i * width, in->k + i * stride, (size_t)width * sizeof(pl_real));
+    for (int64_t i = 0; i < rows; i++)
         chunk->beta[i] = in->beta[i * delta->value_heads];
-    }
-    for (int64_t t = 0; t < tokens; t++)
-        for (int64_t c = 0; c < width; c++)
-            chunk->key_query[(rows + t) * width + c] = scale * in->q[t * stride + c];
+    copy_rows(rows, width, stride, 1, in->k, chunk->key_query);
+    copy_rows(tokens, width, stride, scale, in->q, chunk->key_query + rows * width);
     if (chunk->gated) {
         load_gates(chunk, in->g);
         fill_decay(chunk->sum, tokens, delta->steps, chunk->decay);
@@ -189,35 +193,55 @@ void pl_delta_chunk_load(struct pl_delta_chunk *chunk, const struct pl_delta_hea
 
 /* ---- forward */
 
-/* residual = v - k S as it stands after the entry state alone: S_0 read by `reads` rows of keys,
- * then queries, stays behind in residual's rows of queries. */
-static void read_entry(struct pl_delta_chunk *chunk, const struct pl_delta_head *in,
-                       const pl_real *entry, int64_t reads)
+/* Rows of tokens with `steps` rows each, times a factor of the token. */
+PL_CLONES static void scale_rows(int64_t rows, int64_t width, int64_t steps,
+                                 const pl_real *restrict factor, pl_real *restrict x)
 {
-    const struct pl_delta *delta = chunk->delta;
-    int64_t width = delta->value_dim, stride = delta->value_heads * width;
-    pl_gemm(false, false, reads, width, delta->key_dim, 1, chunk->key_query, delta->key_dim, entry,
-            width, 0, chunk->residual, width);
-    for (int64_t i = 0; i < reads; i++) {
-        pl_real *row = chunk->residual + i * width;
-        const pl_real *v = in->v + i * stride;
-        if (chunk->gated)
-            for (int64_t c = 0; c < width; c++)
-                row[c] *= chunk->since[token_of(chunk, i)];
-        if (i < chunk->rows)
-            for (int64_t c = 0; c < width; c++)
-                row[c] = v[c] - row[c];
+    for (int64_t i = 0; i < rows; i++) {
+        pl_real by = factor[i / steps];
+        for (int64_t c = 0; c < width; c++)
+            x[i * width + c] *= by;
     }
 }
 
-/* Rows of keys, times until: what is left of them at the chunk's end. */
-static void keep_until_end(const struct pl_delta_chunk *chunk, pl_real *rows)
+/* x = v - x, where the rows of v lie stride apart */
+PL_CLONES static void take_from(int64_t rows, int64_t width, int64_t stride,
+                                const pl_real *restrict v, pl_real *restrict x)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < width; c++)
+            x[i * width + c] = v[i * stride + c] - x[i * width + c];
+}
+
+/* Rows of keys, then queries, with what their tokens' decay since the entry leaves of them. */
+static void decay_since_entry(const struct pl_delta_chunk *chunk, bool queries, pl_real *x)
 {
     int64_t width = chunk->delta->value_dim;
+    if (!chunk->gated)
+        return;
+    scale_rows(chunk->rows, width, chunk->delta->steps, chunk->since, x);
+    if (queries)
+        scale_rows(chunk->tokens, width, 1, chunk->since, x + chunk->rows * width);
+}
+
+/* residual = v - k S_0, the right-hand side of the system; if asked, what the queries read of S_0
+ * in the rows behind. */
+static void read_entry(struct pl_delta_chunk *chunk, const struct pl_delta_head *in,
+                       const pl_real *entry, bool queries)
+{
+    const struct pl_delta *delta = chunk->delta;
+    int64_t width = delta->value_dim, reads = chunk->rows + (queries ? chunk->tokens : 0);
+    pl_gemm(false, false, reads, width, delta->key_dim, 1, chunk->key_query, delta->key_dim, entry,
+            width, 0, chunk->residual, width);
+    decay_since_entry(chunk, queries, chunk->residual);
+    take_from(chunk->rows, width, delta->value_heads * width, in->v, chunk->residual);
+}
+
+/* Rows of keys, with what is left of them at the chunk's end. */
+static void keep_until_end(const struct pl_delta_chunk *chunk, pl_real *rows)
+{
     if (chunk->gated)
-        for (int64_t i = 0; i < chunk->rows; i++)
-            for (int64_t c = 0; c < width; c++)
-                rows[i * width + c] *= chunk->until[token_of(chunk, i)];
+        scale_rows(chunk->rows, chunk->delta->value_dim, chunk->delta->steps, chunk->until, rows);
 }
 
 /* The part of the entry state that is left at the end. */
@@ -232,7 +256,7 @@ void pl_delta_chunk_forward(struct pl_delta_chunk *chunk, const struct pl_delta_
     const struct pl_delta *delta = chunk->delta;
     int64_t rows = chunk->rows, tokens = chunk->tokens;
     int64_t width = delta->value_dim, stride = delta->value_heads * width;
-    read_entry(chunk, in, state, rows + tokens);
+    read_entry(chunk, in, state, true);
     pl_delta_solve(rows, width, chunk->product, chunk->beta, chunk->residual, chunk->written);
     for (int64_t t = 0; t < tokens; t++)
         memcpy(in->o + t * stride, chunk->residual + (rows + t) * width,
@@ -248,17 +272,7 @@ void pl_delta_chunk_forward(struct pl_delta_chunk *chunk, const struct pl_delta_
 
 PL_CLONES static double dot(const pl_real *restrict a, const pl_real *restrict b, int64_t count)
 {
-    pl_real lanes[LANES] = {0};
-    int64_t i = 0;
-    for (; i + LANES <= count; i += LANES)
-        for (int64_t l = 0; l < LANES; l++)
-            lanes[l] += a[i + l] * b[i + l];
-    double sum = 0;
-    for (; i < count; i++)
-        sum += (double)(a[i] * b[i]);
-    for (int64_t l = 0; l < LANES; l++)
-        sum += (double)lanes[l];
-    return sum;
+    return pl_real_dot(count, a, b);
 }
 
 PL_CLONES static void add_product(pl_real *restrict sum, const pl_real *restrict a,
@@ -288,22 +302,26 @@ static void back_to_written(struct pl_delta_chunk *chunk, const pl_real *d_state
                         chunk->d_residual);
 }
 
+/* to += scale from, where the rows of to lie stride apart */
+PL_CLONES static void add_rows(int64_t rows, int64_t width, int64_t stride, pl_real scale,
+                               const pl_real *restrict from, pl_real *restrict to)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < width; c++)
+            to[i * stride + c] += scale * from[i * width + c];
+}
+
 /* dv, dbeta, and -F into d_out in front of the gradient of o. */
 static void back_to_values(struct pl_delta_chunk *chunk, const struct pl_delta_head *gradient)
 {
     const struct pl_delta *delta = chunk->delta;
     int64_t width = delta->value_dim, stride = delta->value_heads * width;
-    for (int64_t i = 0; i < chunk->rows; i++) {
-        const pl_real *f = chunk->d_residual + i * width;
-        if (gradient->beta)
-            gradient->beta[i * delta->value_heads] +=
-                (pl_real)dot(chunk->d_written + i * width, chunk->residual + i * width, width);
-        if (gradient->v)
-            for (int64_t c = 0; c < width; c++)
-                gradient->v[i * stride + c] += f[c];
-        for (int64_t c = 0; c < width; c++)
-            chunk->d_out[i * width + c] = -f[c];
-    }
+    for (int64_t i = 0; i < chunk->rows && gradient->beta; i++)
+        gradient->beta[i * delta->value_heads] +=
+            (pl_real)dot(chunk->d_written + i * width, chunk->residual + i * width, width);
+    if (gradient->v)
+        add_rows(chunk->rows, width, stride, 1, chunk->d_residual, gradient->v);
+    copy_rows(chunk->rows, width, width, -1, chunk->d_residual, chunk->d_out);
 }
 
 /* The gradients of the products before masks and decay, and what decay has of them. */
@@ -331,10 +349,7 @@ static void back_to_keys(struct pl_delta_chunk *chunk, const pl_real *entry, con
 {
     int64_t rows = chunk->rows, both = rows + chunk->tokens;
     int64_t inner = chunk->delta->key_dim, width = chunk->delta->value_dim;
-    if (chunk->gated)
-        for (int64_t i = 0; i < both; i++)
-            for (int64_t c = 0; c < width; c++)
-                chunk->d_out[i * width + c] *= chunk->since[token_of(chunk, i)];
+    decay_since_entry(chunk, true, chunk->d_out);
     pl_gemm(false, true, both, inner, width, 1, chunk->d_out, width, entry, width, 0,
             chunk->d_key_query, inner);
     if (chunk->gated)
@@ -358,14 +373,9 @@ static void add_to_gradients(const struct pl_delta_chunk *chunk,
     const pl_real *from = chunk->d_key_query;
     pl_real scale = (pl_real)(1 / sqrt((double)width));
     if (gradient->k)
-        for (int64_t i = 0; i < chunk->rows; i++)
-            for (int64_t c = 0; c < width; c++)
-                gradient->k[i * stride + c] += from[i * width + c];
-    from += chunk->rows * width;
+        add_rows(chunk->rows, width, stride, 1, from, gradient->k);
     if (gradient->q)
-        for (int64_t t = 0; t < chunk->tokens; t++)
-            for (int64_t c = 0; c < width; c++)
-                gradient->q[t * stride + c] += scale * from[t * width + c];
+        add_rows(chunk->tokens, width, stride, scale, from + chunk->rows * width, gradient->q);
     double sum = 0;
     if (gradient->g)
         for (int64_t t = chunk->tokens - 1; t >= 0; t--) {
@@ -382,10 +392,8 @@ void pl_delta_chunk_backward(struct pl_delta_chunk *chunk, const struct pl_delta
     int64_t rows = chunk->rows, tokens = chunk->tokens;
     int64_t width = delta->value_dim, stride = delta->value_heads * width;
     memset(chunk->d_sum, 0, (size_t)tokens * sizeof *chunk->d_sum);
-    for (int64_t t = 0; t < tokens; t++)
-        memcpy(chunk->d_out + (rows + t) * width, gradient->o + t * stride,
-               (size_t)width * sizeof(pl_real));
-    read_entry(chunk, in, entry, rows);
+    copy_rows(tokens, width, stride, 1, gradient->o, chunk->d_out + rows * width);
+    read_entry(chunk, in, entry, false);
     pl_delta_solve(rows, width, chunk->product, chunk->beta, chunk->residual, chunk->written);
     back_to_written(chunk, d_state);
     back_to_values(chunk, gradient);
