@@ -144,6 +144,13 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     fails 3 "lin-train: days:2: not a date: 'soon'" lin-train -L 24 -H 6 --holidays days waves.csv
 }
 
+@test "numbers with a decimal comma are no words" {
+    awk 'BEGIN { print "a;b"; for (i = 0; i < 60; i++) print i % 7 ",5;" i * i % 11 }' >comma.csv
+    fails 0 "lin-train: warning: comma.csv: column 'a' is text and is left out (--decimal-comma reads it as numbers)" \
+        sh -c 'lin-train -L 6 -H 2 comma.csv 2>&1 >m.plumb | head -n 1 >&2'
+    fails 0 '' lin-train --decimal-comma -q -L 6 -H 2 comma.csv
+}
+
 @test "too few rows, too few windows" {
     head -n 401 waves.csv >short.csv
     fails 3 'lin-train: short.csv: the series has 400 rows; --lookback 336 --horizon 96 needs at least 432 (one window); lower --lookback' \

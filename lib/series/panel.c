@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/text.h"
 #include "series/panel_parts.h"
 
@@ -131,13 +132,32 @@ static bool is_text_column(const struct pl_bundle *bundle, const char *name)
            pl_bundle_tensor(bundle, levels) && pl_bundle_tensor(bundle, name);
 }
 
+/* Whether the first word of a text column is a number with a decimal comma. */
+static bool is_comma_number(const struct pl_bundle *bundle, const char *name)
+{
+    char levels[PL_NAME_MAX + 8], word[PL_NUMBER_SIZE];
+    double value;
+    snprintf(levels, sizeof levels, "%s.levels", name);
+    const struct pl_tensor *tensor = pl_bundle_tensor(bundle, levels);
+    size_t size = pl_tensor_bytes(tensor), length = size ? strnlen(tensor->data, size) : 0;
+    if (length == 0 || length >= sizeof word)
+        return false;
+    memcpy(word, tensor->data, length);
+    char *comma = memchr(word, ',', length);
+    if (!comma)
+        return false;
+    *comma = '.';
+    return pl_parse_double(word, length, &value);
+}
+
 static void warn_of_text(struct pl_context *context, const struct pl_panel *panel,
                          const struct pl_bundle *bundle)
 {
     for (size_t i = 0; i < bundle->tensor_count; i++) {
         const char *name = bundle->tensors[i].name;
         if (strcmp(name, "id") != 0 && !ends_in(name, ".levels") && is_text_column(bundle, name))
-            pl_warn(context, "%s: column '%s' is text and is left out", panel->source, name);
+            pl_warn(context, "%s: column '%s' is text and is left out%s", panel->source, name,
+                    is_comma_number(bundle, name) ? " (--decimal-comma reads it as numbers)" : "");
     }
 }
 
