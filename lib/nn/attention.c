@@ -165,8 +165,8 @@ static enum pl_status head_forward(struct pl_context *context, void *argument, i
         return PL_OK;
     }
     for (int64_t j = 0; j < head.keys; j += TILE)
-        pl_attention_turn(smaller(TILE, head.keys - j), dim, head.k + j * head.k_stride,
-                          head.k_stride, columns + j * dim);
+        pl_real_transpose(smaller(TILE, head.keys - j), dim, head.k + j * head.k_stride,
+                          head.k_stride, columns + j * dim, TILE);
     for (int64_t i = 0; i < head.rows; i += TILE)
         block_forward(job, &head, i, columns, columns + job->longest * dim);
     return PL_OK;
@@ -242,8 +242,8 @@ static void keys_backward(const struct job *job, const struct tile *tile, int64_
     int64_t end = window > 0 ? smaller(head.rows, j + TILE - 1 + window) : head.rows;
     const pl_real *keys = head.k + j * head.k_stride, *values = head.v + j * head.k_stride;
 
-    pl_attention_turn(columns, dim, keys, head.k_stride, tile->keys);
-    pl_attention_turn(columns, dim, values, head.k_stride, tile->values);
+    pl_real_transpose(columns, dim, keys, head.k_stride, tile->keys, TILE);
+    pl_real_transpose(columns, dim, values, head.k_stride, tile->values, TILE);
     memset(tile->dk, 0, (size_t)(TILE * dim) * sizeof(pl_real));
     memset(tile->dv, 0, (size_t)(TILE * dim) * sizeof(pl_real));
     for (int64_t index = 0; index < group; index++) {

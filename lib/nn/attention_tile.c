@@ -9,13 +9,6 @@ enum { TILE = PL_ATTENTION_TILE };
 /* Below any score, and finite: the difference of two of them is 0. */
 static const pl_real nothing_seen = (pl_real)-1e30;
 
-void pl_attention_turn(int64_t rows, int64_t dim, const pl_real *in, int64_t stride, pl_real *out)
-{
-    for (int64_t j = 0; j < rows; j++)
-        for (int64_t c = 0; c < dim; c++)
-            out[c * TILE + j] = in[j * stride + c];
-}
-
 void pl_attention_mask(const struct pl_attention_view *view, pl_real *scores)
 {
     for (int64_t i = 0; i < view->rows; i++, scores += TILE) {

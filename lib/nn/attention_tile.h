@@ -13,9 +13,6 @@ struct pl_attention_view {
     int64_t query, key, rows, columns, window;
 };
 
-/* out[c, j] = in[j, c]: keys as columns, [dim, PL_ATTENTION_TILE]. */
-void pl_attention_turn(int64_t rows, int64_t dim, const pl_real *in, int64_t stride, pl_real *out);
-
 /* Scores [rows, PL_ATTENTION_TILE] of keys that are not seen, or not there, become -infinity. */
 void pl_attention_mask(const struct pl_attention_view *view, pl_real *scores);
 

@@ -65,14 +65,14 @@ struct work {
     pl_real *scores, *dscores; /* [tile, tile]: A and dA */
     pl_real *state, *dstate;   /* [key_dim, value_dim] */
     pl_real *factor, *tail;    /* [key_dim] */
-    pl_real *dqueries, *dkeys; /* [longest, key_dim]; backward only */
+    pl_real *dqueries, *dkeys; /* [longest, key_dim]; these and the next: backward only */
+    pl_real *turned;           /* [value_dim, key_dim], a transpose */
 };
 
 /* One head of one sequence. */
 struct head {
-    struct pl_gla_rows rows; /* at the first row of the sequence */
-    int64_t sequence, head, kv_head, first, count;
-    int64_t o_stride;
+    struct pl_gla_rows rows; /* from the first row of the sequence */
+    int64_t sequence, index, count;
     int64_t state; /* where its state lies in entry and final */
 };
 
@@ -95,8 +95,8 @@ static int64_t state_size(const struct job *job)
 static int64_t slot_size(const struct job *job)
 {
     int64_t rows = job->longest * job->gla.key_dim;
-    return (job->backward ? 5 : 3) * rows + 2 * PL_GLA_TILE * PL_GLA_TILE + 2 * state_size(job) +
-           2 * job->gla.key_dim + 10 * 16;
+    return (job->backward ? 5 : 3) * rows + 2 * PL_GLA_TILE * PL_GLA_TILE + 3 * state_size(job) +
+           2 * job->gla.key_dim + 12 * 16;
 }
 
 static pl_real *part(pl_real **at, int64_t count)
@@ -124,107 +124,132 @@ static struct work work_at(const struct job *job, int64_t index)
     if (job->backward) {
         work.dqueries = part(&at, rows);
         work.dkeys = part(&at, rows);
+        work.turned = part(&at, state_size(job));
     }
     return work;
+}
+
+static pl_real *gradient_at(const struct pl_variable *variable, int64_t at)
+{
+    return variable->gradient ? variable->gradient + at : NULL;
 }
 
 static struct head head_at(const struct job *job, int64_t sequence, int64_t index)
 {
     const struct pl_gla *gla = &job->gla;
     int64_t first = job->rows.starts[sequence], kv_head = index * gla->kv_heads / gla->heads;
-    struct head head = {
-        .rows = {.q_stride = gla->heads * gla->key_dim,
-                 .k_stride = gla->kv_heads * gla->key_dim,
-                 .v_stride = gla->kv_heads * gla->value_dim,
-                 .key_dim = gla->key_dim,
-                 .value_dim = gla->value_dim,
-                 .scale = (pl_real)(1 / sqrt((double)gla->key_dim))},
-        .sequence = sequence,
-        .head = index,
-        .kv_head = kv_head,
-        .first = first,
-        .count = job->rows.starts[sequence + 1] - first,
+    struct pl_gla_rows rows = {
+        .q_stride = gla->heads * gla->key_dim,
+        .k_stride = gla->kv_heads * gla->key_dim,
+        .v_stride = gla->kv_heads * gla->value_dim,
         .o_stride = gla->heads * gla->value_dim,
-        .state = (sequence * gla->heads + index) * state_size(job),
+        .key_dim = gla->key_dim,
+        .value_dim = gla->value_dim,
+        .scale = (pl_real)(1 / sqrt((double)gla->key_dim)),
     };
-    head.rows.q = job->q->value + first * head.rows.q_stride + index * gla->key_dim;
-    head.rows.k = job->k->value + first * head.rows.k_stride + kv_head * gla->key_dim;
-    head.rows.g = job->g->value + first * head.rows.k_stride + kv_head * gla->key_dim;
-    head.rows.v = job->v->value + first * head.rows.v_stride + kv_head * gla->value_dim;
-    return head;
+    int64_t q = first * rows.q_stride + index * gla->key_dim;
+    int64_t k = first * rows.k_stride + kv_head * gla->key_dim;
+    int64_t v = first * rows.v_stride + kv_head * gla->value_dim;
+    int64_t o = first * rows.o_stride + index * gla->value_dim;
+
+    rows.q = job->q->value + q;
+    rows.k = job->k->value + k;
+    rows.v = job->v->value + v;
+    rows.g = job->g->value + k;
+    rows.o = job->o->value + o;
+    if (job->backward) {
+        rows.dout = job->o->gradient + o;
+        rows.dq = gradient_at(job->q, q);
+        rows.dk = gradient_at(job->k, k);
+        rows.dv = gradient_at(job->v, v);
+        rows.dg = gradient_at(job->g, k);
+    }
+    return (struct head){rows, sequence, index, job->rows.starts[sequence + 1] - first,
+                         (sequence * gla->heads + index) * state_size(job)};
 }
 
-/* The same rows from row `from` on. */
-static struct pl_gla_rows rows_from(const struct pl_gla_rows *rows, int64_t from)
+static void move(pl_real **at, int64_t by)
+{
+    *at = *at ? *at + by : NULL;
+}
+
+/* The rows behind the first `by`, which may be negative. */
+static struct pl_gla_rows rows_from(const struct pl_gla_rows *rows, int64_t by)
 {
     struct pl_gla_rows moved = *rows;
-    moved.q += from * rows->q_stride;
-    moved.k += from * rows->k_stride;
-    moved.g += from * rows->k_stride;
-    moved.v += from * rows->v_stride;
+    moved.q += by * rows->q_stride;
+    moved.k += by * rows->k_stride;
+    moved.v += by * rows->v_stride;
+    moved.g += by * rows->k_stride;
+    moved.o += by * rows->o_stride;
+    moved.dout = rows->dout ? rows->dout + by * rows->o_stride : NULL;
+    move(&moved.dq, by * rows->q_stride);
+    move(&moved.dk, by * rows->k_stride);
+    move(&moved.dv, by * rows->v_stride);
+    move(&moved.dg, by * rows->k_stride);
     return moved;
-}
-
-/* Where this head of `values`, which lie as o or v do, has its row `from`. */
-static pl_real *outputs_at(const struct job *job, const struct head *head, pl_real *values,
-                           int64_t from)
-{
-    return values + (head->first + from) * head->o_stride + head->head * job->gla.value_dim;
 }
 
 static pl_real *chunk_state(const struct job *job, const struct head *head, int64_t from)
 {
     int64_t chunks = (head->count + job->gla.chunk - 1) / job->gla.chunk;
-    int64_t index = job->chunks[head->sequence] * job->gla.heads + head->head * chunks;
+    int64_t index = job->chunks[head->sequence] * job->gla.heads + head->index * chunks;
     return job->states + (index + from / job->gla.chunk) * state_size(job);
 }
 
 /* ---- forward */
 
-/* O of one chunk; its state goes on. */
-static void chunk_forward(const struct pl_gla_rows *rows, int64_t count, struct work *work,
-                          pl_real *state, pl_real *out, int64_t out_stride)
+/* O of one chunk; its state goes on.  The next `ahead` rows behind the chunk are fetched meanwhile.
+ * False when some log decay is above 0. */
+static bool chunk_forward(const struct pl_gla_rows *rows, int64_t count, int64_t ahead,
+                          struct work *work, pl_real *state)
 {
     int64_t dk = rows->key_dim, dv = rows->value_dim;
     const struct pl_gla_chunk *chunk = &work->chunk;
     const pl_real *by = NULL; /* what the state is yet to be multiplied with */
 
-    pl_gla_prepare(rows, count, &work->chunk);
-    for (int64_t tile = 0; tile < chunk->tile_count; tile++) {
-        int64_t first = chunk->tiles[tile], m = chunk->tiles[tile + 1] - first;
+    if (!pl_gla_prepare(rows, count, &work->chunk))
+        return false;
+    for (int64_t i = 0; i < chunk->tile_count; i++) {
+        int64_t first = chunk->tiles[i], m = chunk->tiles[i + 1] - first;
         const pl_real *queries = chunk->queries + first * dk, *keys = chunk->keys + first * dk;
-        const pl_real *values = rows->v + first * rows->v_stride;
-        pl_real *o = out + first * out_stride;
+        struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, count);
+        int64_t soon = smaller(m, ahead - first);
 
-        pl_gla_factor(dk, work->factor, by, rows->g + first * rows->k_stride);
+        pl_gla_factor(dk, work->factor, by, tile.g);
+        pl_gla_fetch(next.g, soon, dk, next.k_stride);
         pl_gla_scale(dk, dv, work->factor, state, state);
         pl_gemm(false, true, m, m, dk, 1, queries, dk, keys, dk, 0, work->scores, m);
+        pl_gla_fetch(next.q, soon, dk, next.q_stride);
         pl_gla_lower(m, work->scores);
-        pl_gemm(false, false, m, dv, dk, 1, queries, dk, state, dv, 0, o, out_stride);
-        pl_gemm(false, false, m, dv, m, 1, work->scores, m, values, rows->v_stride, 1, o,
-                out_stride);
-        pl_gemm(true, false, dk, dv, m, 1, keys, dk, values, rows->v_stride, 1, state, dv);
+        pl_gemm(false, false, m, dv, dk, 1, queries, dk, state, dv, 0, tile.o, tile.o_stride);
+        pl_gla_fetch(next.k, soon, dk, next.k_stride);
+        pl_gemm(false, false, m, dv, m, 1, work->scores, m, tile.v, tile.v_stride, 1, tile.o,
+                tile.o_stride);
+        pl_gla_fetch(next.v, soon, dv, next.v_stride);
+        pl_gemm(true, false, dk, dv, m, 1, keys, dk, tile.v, tile.v_stride, 1, state, dv);
         by = chunk->decay + (first + m - 1) * dk;
     }
     pl_gla_scale(dk, dv, by, state, state);
+    return true;
 }
 
-static void head_forward(const struct job *job, const struct head *head, struct work *work,
+/* False when some log decay is above 0. */
+static bool head_forward(const struct job *job, const struct head *head, struct work *work,
                          pl_real *state)
 {
-    if (job->entry && job->entry == job->final && head->count <= FEW_ROWS) {
-        pl_gla_steps(&head->rows, head->count, state, outputs_at(job, head, job->o->value, 0),
-                     head->o_stride);
-        return;
-    }
+    if (job->entry && job->entry == job->final && head->count <= FEW_ROWS)
+        return pl_gla_steps(&head->rows, head->count, state);
     for (int64_t from = 0; from < head->count; from += job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
+        int64_t count = smaller(job->gla.chunk, head->count - from);
 
         if (job->states)
             memcpy(chunk_state(job, head, from), state, (size_t)state_size(job) * sizeof *state);
-        chunk_forward(&rows, smaller(job->gla.chunk, head->count - from), work, state,
-                      outputs_at(job, head, job->o->value, from), head->o_stride);
+        if (!chunk_forward(&rows, count, head->count - from - count, work, state))
+            return false;
     }
+    return true;
 }
 
 /* All heads of a sequence that share a kv head. */
@@ -238,75 +263,87 @@ static enum pl_status item_forward(struct pl_context *context, const struct job 
         pl_real *state = job->final ? job->final->value + head.state : work->state;
         size_t size = (size_t)state_size(job) * sizeof *state;
 
-        if (i == 0 && pl_gla_rises(&head.rows, head.count))
-            return pl_fail(context, PL_BAD_DATA,
-                           "linear attention was given a log decay above 0: decay must be <= 0");
         if (!job->entry)
             memset(state, 0, size);
         else if (state != job->entry->value + head.state)
             memcpy(state, job->entry->value + head.state, size);
-        head_forward(job, &head, work, state);
+        if (!head_forward(job, &head, work, state))
+            return pl_fail(context, PL_BAD_DATA,
+                           "linear attention was given a log decay above 0: decay must be <= 0");
     }
     return PL_OK;
 }
 
 /* ---- backward */
 
-/* The state goes on from tile to tile; dQ = dO S'.  Leaves in tail the row sums of S dS. */
-static void states_backward(const struct pl_gla_rows *rows, struct work *work, const pl_real *dout,
-                            int64_t out_stride)
+/* The state goes on from tile to tile, here as its transpose, which makes a plain product of
+ * dQ = dO S'.  Leaves in tail the row sums of S dS.  The rows of the chunk that stands `before`
+ * rows ahead, if any, are fetched meanwhile. */
+static void states_backward(const struct pl_gla_rows *rows, struct work *work, const pl_real *entry,
+                            int64_t before)
 {
     int64_t dk = rows->key_dim, dv = rows->value_dim;
     const struct pl_gla_chunk *chunk = &work->chunk;
     const pl_real *by = NULL;
 
-    for (int64_t tile = 0; tile < chunk->tile_count; tile++) {
-        int64_t first = chunk->tiles[tile], m = chunk->tiles[tile + 1] - first;
+    pl_real_transpose(dk, dv, entry, dv, work->state, dk);
+    for (int64_t i = 0; i < chunk->tile_count; i++) {
+        int64_t first = chunk->tiles[i], m = chunk->tiles[i + 1] - first, soon = before ? m : 0;
+        struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, -before);
 
-        pl_gla_factor(dk, work->factor, by, rows->g + first * rows->k_stride);
-        pl_gla_scale(dk, dv, work->factor, work->state, work->state);
-        pl_gemm(false, true, m, dk, dv, 1, dout + first * out_stride, out_stride, work->state, dv,
-                0, work->dqueries + first * dk, dk);
-        pl_gemm(true, false, dk, dv, m, 1, chunk->keys + first * dk, dk,
-                rows->v + first * rows->v_stride, rows->v_stride, 1, work->state, dv);
+        pl_gla_factor(dk, work->factor, by, tile.g);
+        pl_gla_fetch(next.g, soon, dk, next.k_stride);
+        pl_gla_scale_columns(dv, dk, work->factor, work->state, work->state);
+        pl_gla_fetch(next.q, soon, dk, next.q_stride);
+        pl_gemm(false, false, m, dk, dv, 1, tile.dout, tile.o_stride, work->state, dk, 0,
+                work->dqueries + first * dk, dk);
+        pl_gla_fetch(next.k, soon, dk, next.k_stride);
+        pl_gemm(true, false, dv, dk, m, 1, tile.v, tile.v_stride, chunk->keys + first * dk, dk, 1,
+                work->state, dk);
+        pl_gla_fetch(next.v, soon, dv, next.v_stride);
         by = chunk->decay + (first + m - 1) * dk;
     }
-    pl_gla_row_dots(dk, dv, work->state, work->dstate, work->tail);
+    pl_real_transpose(dv, dk, work->state, dk, work->turned, dv);
+    pl_gla_row_dots(dk, dv, work->turned, work->dstate, work->tail);
     pl_gla_scale(dk, 1, by, work->tail, work->tail);
 }
 
-/* One tile in reverse.  dv: NULL: not wanted. */
+/* The tile of m rows from row `first` of a chunk on, in reverse. */
 static void tile_backward(const struct pl_gla_rows *rows, struct work *work, int64_t first,
-                          int64_t m, const pl_real *dout, int64_t out_stride, pl_real *dvalues)
+                          int64_t m, int64_t before)
 {
-    int64_t dk = rows->key_dim, dv = rows->value_dim;
+    int64_t dk = rows->key_dim, dv = rows->value_dim, soon = before ? m : 0;
     const pl_real *queries = work->chunk.queries + first * dk;
     const pl_real *keys = work->chunk.keys + first * dk;
-    const pl_real *values = rows->v + first * rows->v_stride;
     pl_real *dqueries = work->dqueries + first * dk, *dkeys = work->dkeys + first * dk;
+    struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, -before);
 
     pl_gla_scale(dk, dv, work->chunk.decay + (first + m - 1) * dk, work->dstate, work->dstate);
-    pl_gemm(false, true, m, m, dv, 1, dout, out_stride, values, rows->v_stride, 0, work->dscores,
-            m);
+    pl_gla_fetch(next.dout, soon, dv, next.o_stride);
+    pl_gemm(false, true, m, m, dv, 1, tile.dout, tile.o_stride, tile.v, tile.v_stride, 0,
+            work->dscores, m);
     pl_gla_lower(m, work->dscores);
-    if (dvalues) {
+    if (tile.dv) {
+        pl_gla_fetch(next.dv, soon, dv, next.v_stride);
         pl_gemm(false, true, m, m, dk, 1, queries, dk, keys, dk, 0, work->scores, m);
         pl_gla_lower(m, work->scores);
-        pl_gemm(true, false, m, dv, m, 1, work->scores, m, dout, out_stride, 1, dvalues,
-                rows->v_stride);
-        pl_gemm(false, false, m, dv, dk, 1, keys, dk, work->dstate, dv, 1, dvalues, rows->v_stride);
+        pl_gemm(true, false, m, dv, m, 1, work->scores, m, tile.dout, tile.o_stride, 1, tile.dv,
+                tile.v_stride);
+        pl_gemm(false, false, m, dv, dk, 1, keys, dk, work->dstate, dv, 1, tile.dv, tile.v_stride);
     }
+    if (tile.dq)
+        pl_gla_fetch(tile.dq, m, dk, tile.q_stride);
     pl_gemm(true, false, m, dk, m, 1, work->dscores, m, queries, dk, 0, dkeys, dk);
-    pl_gemm(false, true, m, dk, dv, 1, values, rows->v_stride, work->dstate, dv, 1, dkeys, dk);
+    pl_real_transpose(dk, dv, work->dstate, dv, work->turned, dk);
+    pl_gemm(false, false, m, dk, dv, 1, tile.v, tile.v_stride, work->turned, dk, 1, dkeys, dk);
+    if (tile.dk)
+        pl_gla_fetch(tile.dk, m, dk, tile.k_stride);
     pl_gemm(false, false, m, dk, m, 1, work->dscores, m, keys, dk, 1, dqueries, dk);
-    pl_gemm(true, false, dk, dv, m, 1, queries, dk, dout, out_stride, 1, work->dstate, dv);
-    pl_gla_factor(dk, work->factor, NULL, rows->g + first * rows->k_stride);
+    if (tile.dg)
+        pl_gla_fetch(tile.dg, m, dk, tile.k_stride);
+    pl_gemm(true, false, dk, dv, m, 1, queries, dk, tile.dout, tile.o_stride, 1, work->dstate, dv);
+    pl_gla_factor(dk, work->factor, NULL, tile.g);
     pl_gla_scale(dk, dv, work->factor, work->dstate, work->dstate);
-}
-
-static pl_real *gradient_at(const struct pl_variable *variable, const pl_real *value)
-{
-    return variable->gradient ? variable->gradient + (value - variable->value) : NULL;
 }
 
 static void head_backward(const struct job *job, const struct head *head, struct work *work)
@@ -320,21 +357,14 @@ static void head_backward(const struct job *job, const struct head *head, struct
     for (int64_t from = head->count ? last : -1; from >= 0; from -= job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
         int64_t count = smaller(job->gla.chunk, head->count - from);
-        const pl_real *dout = outputs_at(job, head, job->o->gradient, from);
-        pl_real *dvalues = gradient_at(job->v, rows.v);
+        int64_t before = from > 0 ? job->gla.chunk : 0;
+        const int64_t *tiles = work->chunk.tiles;
 
-        pl_gla_prepare(&rows, count, &work->chunk);
-        memcpy(work->state, chunk_state(job, head, from), (size_t)size * sizeof(pl_real));
-        states_backward(&rows, work, dout, head->o_stride);
-        for (int64_t tile = work->chunk.tile_count - 1; tile >= 0; tile--) {
-            int64_t first = work->chunk.tiles[tile];
-            tile_backward(&rows, work, first, work->chunk.tiles[tile + 1] - first,
-                          dout + first * head->o_stride, head->o_stride,
-                          dvalues ? dvalues + first * rows.v_stride : NULL);
-        }
-        pl_gla_add_gradients(&rows, count, &work->chunk, work->dqueries, work->dkeys, work->tail,
-                             gradient_at(job->q, rows.q), gradient_at(job->k, rows.k),
-                             gradient_at(job->g, rows.g));
+        (void)pl_gla_prepare(&rows, count, &work->chunk);
+        states_backward(&rows, work, chunk_state(job, head, from), before);
+        for (int64_t i = work->chunk.tile_count - 1; i >= 0; i--)
+            tile_backward(&rows, work, tiles[i], tiles[i + 1] - tiles[i], before);
+        pl_gla_add_gradients(&rows, count, &work->chunk, work->dqueries, work->dkeys, work->tail);
     }
     for (int64_t i = 0; job->entry && job->entry->gradient && i < size; i++)
         job->entry->gradient[head->state + i] += work->dstate[i];

@@ -4,35 +4,29 @@
 
 #include "autograd/kernels.h"
 
-PL_CLONES static bool row_rises(int64_t count, const pl_real *g)
+enum { STEEP = 1, RISES = 2 }; /* what was found in a row */
+
+PL_CLONES static int row_rises(int64_t count, const pl_real *g)
 {
     int rises = 0;
 
     for (int64_t d = 0; d < count; d++)
         rises |= g[d] > 0;
-    return rises;
+    return rises ? RISES : 0;
 }
 
-bool pl_gla_rises(const struct pl_gla_rows *head, int64_t rows)
+/* sum = before + g; returns whether some channel is below -PL_GLA_DECAY, or NaN, and whether some g
+ * is above 0. */
+PL_CLONES static int add_decay(int64_t count, const pl_real *before, const pl_real *g, pl_real *sum)
 {
-    bool rises = false;
-
-    for (int64_t i = 0; i < rows; i++)
-        rises |= row_rises(head->key_dim, head->g + i * head->k_stride);
-    return rises;
-}
-
-/* sum = before + g; returns whether some channel is below -PL_GLA_DECAY, or NaN. */
-PL_CLONES static bool add_decay(int64_t count, const pl_real *before, const pl_real *g,
-                                pl_real *sum)
-{
-    int steep = 0;
+    int steep = 0, rises = 0;
 
     for (int64_t d = 0; d < count; d++) {
         sum[d] = before[d] + g[d];
         steep |= !(sum[d] >= -PL_GLA_DECAY);
+        rises |= g[d] > 0;
     }
-    return steep;
+    return (steep ? STEEP : 0) | (rises ? RISES : 0);
 }
 
 PL_CLONES static void decay_rows(int64_t count, pl_real scale, const pl_real *restrict q,
@@ -47,15 +41,20 @@ PL_CLONES static void decay_rows(int64_t count, pl_real scale, const pl_real *re
     }
 }
 
-void pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_chunk *chunk)
+bool pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_chunk *chunk)
 {
     int64_t width = head->key_dim, first = 0;
+    bool rises = false;
 
     chunk->tile_count = 0;
     for (int64_t i = 0; i < rows; i++) {
+        const pl_real *g = head->g + i * head->k_stride;
         pl_real *decay = chunk->decay + i * width;
-        if (i == 0 || i - first == PL_GLA_TILE ||
-            add_decay(width, decay - width, head->g + i * head->k_stride, decay)) {
+        bool starts = i == 0 || i - first == PL_GLA_TILE;
+        int found = starts ? row_rises(width, g) : add_decay(width, decay - width, g, decay);
+
+        rises |= found & RISES;
+        if (starts || found & STEEP) {
             memset(decay, 0, (size_t)width * sizeof *decay);
             chunk->tiles[chunk->tile_count++] = first = i;
         }
@@ -64,6 +63,7 @@ void pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_
     for (int64_t i = 0; i < rows; i++)
         decay_rows(width, head->scale, head->q + i * head->q_stride, head->k + i * head->k_stride,
                    chunk->decay + i * width, chunk->queries + i * width, chunk->keys + i * width);
+    return !rises;
 }
 
 PL_CLONES void pl_gla_factor(int64_t count, pl_real *factor, const pl_real *by, const pl_real *g)
@@ -80,6 +80,14 @@ PL_CLONES void pl_gla_scale(int64_t rows, int64_t width, const pl_real *factor, 
     for (int64_t d = 0; d < rows; d++)
         for (int64_t e = 0; e < width; e++)
             out[d * width + e] = factor[d] * in[d * width + e];
+}
+
+PL_CLONES void pl_gla_scale_columns(int64_t rows, int64_t width, const pl_real *factor,
+                                    const pl_real *in, pl_real *out)
+{
+    for (int64_t e = 0; e < rows; e++)
+        for (int64_t d = 0; d < width; d++)
+            out[e * width + d] = factor[d] * in[e * width + d];
 }
 
 void pl_gla_lower(int64_t count, pl_real *matrix)
@@ -113,13 +121,18 @@ PL_CLONES static void step(int64_t key_dim, int64_t value_dim, pl_real scale,
     }
 }
 
-void pl_gla_steps(const struct pl_gla_rows *head, int64_t rows, pl_real *state, pl_real *out,
-                  int64_t out_stride)
+bool pl_gla_steps(const struct pl_gla_rows *head, int64_t rows, pl_real *state)
 {
-    for (int64_t i = 0; i < rows; i++)
+    int found = 0;
+
+    for (int64_t i = 0; i < rows; i++) {
+        const pl_real *g = head->g + i * head->k_stride;
+        found |= row_rises(head->key_dim, g);
         step(head->key_dim, head->value_dim, head->scale, head->q + i * head->q_stride,
-             head->k + i * head->k_stride, head->v + i * head->v_stride,
-             head->g + i * head->k_stride, state, out + i * out_stride);
+             head->k + i * head->k_stride, head->v + i * head->v_stride, g, state,
+             head->o + i * head->o_stride);
+    }
+    return !found;
 }
 
 /* One row, from the last to the first; tail is the sum that g's gradient has come to. */
@@ -141,14 +154,12 @@ PL_CLONES static void add_row(int64_t count, pl_real scale, const pl_real *restr
 
 void pl_gla_add_gradients(const struct pl_gla_rows *head, int64_t rows,
                           const struct pl_gla_chunk *chunk, const pl_real *dqueries,
-                          const pl_real *dkeys, pl_real *tail, pl_real *dq, pl_real *dk,
-                          pl_real *dg)
+                          const pl_real *dkeys, pl_real *tail)
 {
     for (int64_t i = rows - 1; i >= 0; i--) {
-        int64_t at = i * head->key_dim;
+        int64_t at = i * head->key_dim, q = i * head->q_stride, k = i * head->k_stride;
         add_row(head->key_dim, head->scale, chunk->queries + at, chunk->keys + at,
-                chunk->decay + at, dqueries + at, dkeys + at, tail,
-                dq ? dq + i * head->q_stride : NULL, dk ? dk + i * head->k_stride : NULL,
-                dg ? dg + i * head->k_stride : NULL);
+                chunk->decay + at, dqueries + at, dkeys + at, tail, head->dq ? head->dq + q : NULL,
+                head->dk ? head->dk + k : NULL, head->dg ? head->dg + k : NULL);
     }
 }

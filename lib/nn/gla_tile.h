@@ -14,7 +14,10 @@ enum { PL_GLA_TILE = 32, PL_GLA_DECAY = 40 };
 /* Rows of a head as they lie in [rows, heads dim] arrays: row i begins at i * stride. */
 struct pl_gla_rows {
     const pl_real *q, *k, *v, *g;
-    int64_t q_stride, k_stride, v_stride; /* g lies as k does */
+    pl_real *o;                                     /* forward: the output */
+    const pl_real *dout;                            /* backward: its gradient */
+    pl_real *dq, *dk, *dv, *dg;                     /* what is added to; NULL: not wanted */
+    int64_t q_stride, k_stride, v_stride, o_stride; /* g lies as k does */
     int64_t key_dim, value_dim;
     pl_real scale; /* of q */
 };
@@ -28,11 +31,19 @@ struct pl_gla_chunk {
     int64_t tile_count;
 };
 
-/* Whether some log decay is above 0. */
-bool pl_gla_rises(const struct pl_gla_rows *head, int64_t rows);
+/* Cuts the rows of a chunk into tiles and decays them.  False when some log decay is above 0. */
+bool pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_chunk *chunk);
 
-/* Cuts the rows of a chunk into tiles and decays them. */
-void pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_chunk *chunk);
+/* Asks for rows of so many elements that will be read soon: a head's part of a row is a few cache
+ * lines at a distance that the processor does not foresee. */
+static inline void pl_gla_fetch(const pl_real *at, int64_t rows, int64_t width, int64_t stride)
+{
+    enum { LINE = 64 / sizeof(pl_real) };
+
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t c = 0; c < width; c += LINE)
+            __builtin_prefetch(at + i * stride + c, 0, 2);
+}
 
 /* factor[d] = by[d] e^g[d]; by NULL: 1 */
 void pl_gla_factor(int64_t count, pl_real *factor, const pl_real *by, const pl_real *g);
@@ -41,21 +52,24 @@ void pl_gla_factor(int64_t count, pl_real *factor, const pl_real *by, const pl_r
 void pl_gla_scale(int64_t rows, int64_t width, const pl_real *factor, const pl_real *in,
                   pl_real *out);
 
+/* out[e, d] = factor[d] in[e, d]; out may be in. */
+void pl_gla_scale_columns(int64_t rows, int64_t width, const pl_real *factor, const pl_real *in,
+                          pl_real *out);
+
 /* Clears what stands above the diagonal of a [count, count] matrix. */
 void pl_gla_lower(int64_t count, pl_real *matrix);
 
 /* Sum over e of a[d, e] b[d, e], for each row d. */
 void pl_gla_row_dots(int64_t rows, int64_t width, const pl_real *a, const pl_real *b, pl_real *out);
 
-/* A token at a time: the state goes on and is read, `rows` times.  out: row i at i * out_stride. */
-void pl_gla_steps(const struct pl_gla_rows *head, int64_t rows, pl_real *state, pl_real *out,
-                  int64_t out_stride);
+/* A token at a time: the state goes on and is read, `rows` times.  False when some log decay is
+ * above 0. */
+bool pl_gla_steps(const struct pl_gla_rows *head, int64_t rows, pl_real *state);
 
-/* Gradients of a chunk's rows from those of what pl_gla_prepare made of them, added to dq, dk and
- * dg (each NULL: not wanted).  tail: sum over e of S[d, e] dS[d, e] behind the last row. */
+/* Gradients of a chunk's q, k and g from those of what pl_gla_prepare made of them.  tail: sum over
+ * e of S[d, e] dS[d, e] behind the last row; overwritten. */
 void pl_gla_add_gradients(const struct pl_gla_rows *head, int64_t rows,
                           const struct pl_gla_chunk *chunk, const pl_real *dqueries,
-                          const pl_real *dkeys, pl_real *tail, pl_real *dq, pl_real *dk,
-                          pl_real *dg);
+                          const pl_real *dkeys, pl_real *tail);
 
 #endif

@@ -106,6 +106,11 @@ static inline pl_real pl_real_softplus(pl_real x)
     return (x > 0 ? x : 0) + pl_real_log1p(pl_real_exp(-pl_real_abs(x)));
 }
 
+/* out[c, j] = in[j, c] for j < rows, c < columns; a row of in begins at j * in_stride.  In
+ * transpose.c. */
+void pl_real_transpose(int64_t rows, int64_t columns, const pl_real *in, int64_t in_stride,
+                       pl_real *out, int64_t out_stride);
+
 /* Products over all threads: C[m,n] = alpha op(A) op(B) + beta C, cut into blocks of C whose size
  * depends on m and n alone, each one single-threaded product.  Same bits for any number of
  * threads.  pl_blas_open first. */
