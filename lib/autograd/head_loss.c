@@ -44,15 +44,27 @@ PL_KERNEL bool is_first_largest(const pl_real *z, int64_t target, pl_real larges
     return z[target] == largest;
 }
 
+PL_KERNEL pl_real largest_of(int64_t count, const pl_real *z)
+{
+    pl_real lanes[PL_LANES], largest = z[0];
+    int64_t v = 0;
+    for (int i = 0; i < PL_LANES; i++)
+        lanes[i] = z[0];
+    for (; v + PL_LANES <= count; v += PL_LANES)
+        for (int i = 0; i < PL_LANES; i++)
+            lanes[i] = z[v + i] > lanes[i] ? z[v + i] : lanes[i];
+    for (; v < count; v++)
+        largest = z[v] > largest ? z[v] : largest;
+    for (int i = 0; i < PL_LANES; i++)
+        largest = lanes[i] > largest ? lanes[i] : largest;
+    return largest;
+}
+
 /* Logits z of one row become e^(z - max); gives their sum, and the loss of the row. */
 PL_KERNEL double exponentials(int64_t count, pl_real *restrict z, int64_t target, double *nats,
                               uint8_t *right)
 {
-    pl_real largest = z[0];
-#pragma omp simd reduction(max : largest)
-    for (int64_t v = 0; v < count; v++)
-        largest = z[v] > largest ? z[v] : largest;
-    pl_real at = z[target];
+    pl_real largest = largest_of(count, z), at = z[target];
     *right = at == largest && is_first_largest(z, target, largest);
     for (int64_t v = 0; v < count; v++)
         z[v] = pl_real_exp(z[v] - largest);
