@@ -149,20 +149,50 @@ static enum pl_status backward(struct pl_tape *tape, void *saved)
     return linear->bias && linear->bias->gradient ? bias_gradient(tape, linear) : PL_OK;
 }
 
+/* Computes linear->out, and notes how to go back. */
+static enum pl_status run(struct pl_tape *tape, struct linear *linear)
+{
+    linear->rows = pl_variable_rows(linear->x);
+    linear->in = pl_variable_width(linear->x);
+    linear->width = pl_variable_rows(linear->w);
+    if (forward(tape->context, linear))
+        return tape->context->status;
+    return linear->out->gradient ? pl_tape_note(tape, backward, linear, sizeof *linear) : PL_OK;
+}
+
 struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
                                  struct pl_variable *bias)
 {
     if (!x || !w)
         return NULL;
     struct linear linear = {.x = x, .w = w, .bias = bias};
-    linear.rows = pl_variable_rows(x);
-    linear.in = pl_variable_width(x);
-    linear.width = pl_variable_rows(w);
     bool wanted = x->gradient || w->gradient || (bias && bias->gradient);
-    linear.out = pl_tape_matrix(tape, wanted, linear.rows, linear.width);
-    if (!linear.out || forward(tape->context, &linear))
+    linear.out = pl_tape_matrix(tape, wanted, pl_variable_rows(x), pl_variable_rows(w));
+    return linear.out && run(tape, &linear) == PL_OK ? linear.out : NULL;
+}
+
+/* Rows of a variable as one of their own, with the same elements. */
+static struct pl_variable *rows_of(struct pl_tape *tape, const struct pl_variable *of,
+                                   int64_t first, int64_t count)
+{
+    int64_t width = pl_variable_width(of);
+    struct pl_variable *part = pl_tape_view(tape, of, count, width);
+    if (!part)
         return NULL;
-    if (linear.out->gradient && pl_tape_note(tape, backward, &linear, sizeof linear))
-        return NULL;
-    return linear.out;
+    part->count = count * width;
+    part->value += first * width;
+    if (part->gradient)
+        part->gradient += first * width;
+    return part;
+}
+
+enum pl_status pl_op_linear_rows(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
+                                 int64_t first, int64_t count, struct pl_variable *out)
+{
+    if (!x || !w || !out)
+        return tape->context->status;
+    struct linear linear = {.w = w};
+    linear.x = rows_of(tape, x, first, count);
+    linear.out = rows_of(tape, out, first, count);
+    return linear.x && linear.out ? run(tape, &linear) : tape->context->status;
 }

@@ -12,6 +12,12 @@
 struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
                                  struct pl_variable *bias);
 
+/* The same for rows first to first + count - 1 of x, into those of out [N, out], which has a
+ * gradient if it is wanted: other rows may go through other weights. */
+enum pl_status pl_op_linear_rows(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
+                                 int64_t first, int64_t count,
+                                 struct pl_variable *out) PL_MUST_CHECK;
+
 /* Rows of the table: ids [rows], each in [0, rows of table) (the caller has checked). */
 struct pl_variable *pl_op_embed(struct pl_tape *tape, const int32_t *ids, int64_t rows,
                                 struct pl_variable *table);

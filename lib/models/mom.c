@@ -11,6 +11,7 @@
  * follows: no token is dropped, no convolution looks into another memory. */
 #include "models/mixers.h"
 
+#include <stddef.h>
 #include <stdio.h>
 
 #include "models/lm_options.h"
@@ -176,7 +177,7 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
 
 /* ---- forward */
 
-/* The rows of one memory before convolution: what they ask, and what they write and how. */
+/* Rows before convolution: what they ask, and what they write and how. */
 struct inputs {
     struct pl_variable *q, *k, *v, *beta, *decay;
 };
@@ -189,10 +190,51 @@ static struct inputs project(struct pl_tape *tape, const struct memory *memory,
         pl_op_linear(tape, x, memory->beta, NULL), pl_op_linear(tape, x, memory->decay, NULL)};
 }
 
-/* A gated delta rule over the rows. */
-static struct pl_variable *remember(const struct pl_mixing *mixing, const struct pl_delta *delta,
-                                    const struct layer *layer, struct inputs in)
+/* Rows that are routed, those of each memory through the weight at `offset` in its own. */
+static struct pl_variable *project_each(struct pl_tape *tape, const struct layer *layer,
+                                        const struct pl_route *route, struct pl_variable *x,
+                                        size_t offset)
 {
+#define WEIGHT_OF(m) (*(struct pl_variable **)((char *)&layer->memories[m] + offset))
+    int64_t batch = route->rows.count / route->memories;
+    struct pl_variable *out =
+        x ? pl_tape_matrix(tape, true, pl_variable_rows(x), pl_variable_rows(WEIGHT_OF(0))) : NULL;
+    for (int64_t m = 0; out && m < route->memories; m++) {
+        int64_t first = route->rows.starts[m * batch];
+        int64_t count = route->rows.starts[(m + 1) * batch] - first;
+        if (pl_op_linear_rows(tape, x, WEIGHT_OF(m), first, count, out))
+            return NULL;
+    }
+    return out;
+#undef WEIGHT_OF
+}
+
+/* The same of the rows that are routed.  all: of every token. */
+static struct inputs route_inputs(struct pl_tape *tape, const struct layer *layer,
+                                  const struct pl_route *route, struct pl_variable *x,
+                                  const struct inputs *all)
+{
+    struct inputs in = {.q = pl_op_gather(tape, route, all->q)};
+    if (!layer->memories) {
+        in.k = pl_op_gather(tape, route, all->k);
+        in.v = pl_op_gather(tape, route, all->v);
+        in.beta = pl_op_gather(tape, route, all->beta);
+        in.decay = pl_op_gather(tape, route, all->decay);
+        return in;
+    }
+    x = pl_op_gather(tape, route, x);
+    in.k = project_each(tape, layer, route, x, offsetof(struct memory, k));
+    in.v = project_each(tape, layer, route, x, offsetof(struct memory, v));
+    in.beta = project_each(tape, layer, route, x, offsetof(struct memory, beta));
+    in.decay = project_each(tape, layer, route, x, offsetof(struct memory, decay));
+    return in;
+}
+
+/* A gated delta rule over the rows. */
+static struct pl_variable *remember(const struct pl_mixing *mixing, const struct layer *layer,
+                                    struct inputs in)
+{
+    const struct pl_delta delta = shape(mixing->pass->lm->options);
     struct pl_tape *tape = mixing->pass->tape;
     struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->q_conv, true, "conv_q");
     struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->k_conv, true, "conv_k");
@@ -200,32 +242,9 @@ static struct pl_variable *remember(const struct pl_mixing *mixing, const struct
     struct pl_variable *g = pl_op_decay(tape, in.decay, layer->a_log, layer->step);
     if (!g)
         return NULL;
-    return pl_mixing_delta(mixing, delta, pl_op_unit(tape, q, delta->key_dim),
-                           pl_op_unit(tape, k, delta->key_dim), v,
+    return pl_mixing_delta(mixing, &delta, pl_op_unit(tape, q, delta.key_dim),
+                           pl_op_unit(tape, k, delta.key_dim), v,
                            pl_op_activate(tape, in.beta, PL_SIGMOID, 1), g);
-}
-
-/* What memory m gives for its tokens.  all: of every token, where the memories share it. */
-static struct pl_variable *recall(struct pl_pass *pass, const struct layer *layer, int64_t index,
-                                  const struct pl_route *route, int64_t m, struct pl_variable *x,
-                                  const struct inputs *all)
-{
-    const struct pl_delta delta = shape(pass->lm->options);
-    struct pl_tape *tape = pass->tape;
-    const struct pl_rows *rows = &route->rows[m];
-    const int64_t *members = route->members[m], count = rows->starts[rows->count];
-    struct pl_mixing mixing = {pass, *rows, ""};
-    struct inputs in = {.q = pl_op_gather(tape, all->q, members, count)};
-    snprintf(mixing.prefix, sizeof mixing.prefix, "layer.%lld.memory.%lld", (long long)index,
-             (long long)m);
-    if (layer->memories)
-        in = project(tape, &layer->memories[m], pl_op_gather(tape, x, members, count), in.q);
-    else
-        in = (struct inputs){in.q, pl_op_gather(tape, all->k, members, count),
-                             pl_op_gather(tape, all->v, members, count),
-                             pl_op_gather(tape, all->beta, members, count),
-                             pl_op_gather(tape, all->decay, members, count)};
-    return remember(&mixing, &delta, layer, in);
 }
 
 static struct pl_variable *forward(struct pl_pass *pass, const void *parameters, int64_t index,
@@ -233,31 +252,27 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 {
     const struct layer *layer = parameters;
     const struct options *options = pass->lm->options;
-    const struct pl_delta delta = shape(options);
     struct pl_tape *tape = pass->tape;
+    struct pl_mixing mixing = pl_mixing_of(pass, index), over_all = mixing;
+    struct pl_variable *shared = NULL;
     struct pl_route route;
     pass->routers[index] = pl_op_linear(tape, x, layer->router, NULL);
     if (pl_op_route(tape, pass->routers[index], &pass->rows, options->topk, &route)) {
         pl_fail_at(tape->context, "layer %lld", (long long)index);
         return NULL;
     }
-    struct pl_variable **outputs = pl_tape_take(tape, options->memories, sizeof *outputs);
-    struct pl_variable *shared = NULL;
     struct inputs all = {.q = pl_op_linear(tape, x, layer->q, NULL)};
-    if (!outputs)
-        return NULL;
     if (layer->shared.k)
         all = project(tape, &layer->shared, x, all.q);
-    for (int64_t m = 0; m < options->memories; m++)
-        outputs[m] = recall(pass, layer, index, &route, m, x, &all);
+    mixing.rows = route.rows;
+    struct pl_variable *o = remember(&mixing, layer, route_inputs(tape, layer, &route, x, &all));
     if (options->shared) {
-        struct pl_mixing mixing = {pass, pass->rows, ""};
-        snprintf(mixing.prefix, sizeof mixing.prefix, "layer.%lld.shared", (long long)index);
-        shared = remember(&mixing, &delta, layer, all);
+        snprintf(over_all.prefix, sizeof over_all.prefix, "layer.%lld.shared", (long long)index);
+        shared = remember(&over_all, layer, all);
         if (!shared)
             return NULL;
     }
-    struct pl_variable *o = pl_op_combine(tape, &route, outputs, shared);
+    o = pl_op_combine(tape, &route, o, shared);
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 

@@ -25,7 +25,8 @@ struct job {
     pl_real *entries;            /* [chunks, value_heads, key_dim, value_dim]: states, to go back */
     const int64_t *chunk_starts; /* [sequences + 1] */
     const int64_t *order;        /* [sequences], longest first */
-    int64_t longest, per_block;  /* tokens; sequences and heads that a block of work takes */
+    int64_t longest, room;       /* tokens of the longest sequence, of the largest chunk */
+    int64_t per_block;           /* sequences and heads that a block of work takes */
     pl_real *memory;             /* of `size` for each slot */
     int64_t size;
     bool backward;
@@ -101,8 +102,7 @@ static void forward_head(const struct job *job, int64_t sequence, int64_t value_
         return;
     }
     struct pl_delta_chunk chunk;
-    pl_delta_chunk_place(&chunk, delta, job->g != NULL, smaller(delta->chunk, job->longest), false,
-                         working);
+    pl_delta_chunk_place(&chunk, delta, job->g != NULL, job->room, false, working);
     for (int64_t t = 0, c = job->chunk_starts[sequence]; t < length; t += delta->chunk, c++) {
         struct pl_delta_head in = head_of(job, false, value_head, start + t);
         if (job->entries)
@@ -122,7 +122,7 @@ static void backward_head(const struct job *job, int64_t sequence, int64_t value
     int64_t place = (sequence * delta->value_heads + value_head) * size;
     pl_real *d_state = memory;
     struct pl_delta_chunk chunk;
-    pl_delta_chunk_place(&chunk, delta, job->g != NULL, smaller(delta->chunk, job->longest), true,
+    pl_delta_chunk_place(&chunk, delta, job->g != NULL, job->room, true,
                          memory + (size + 15) / 16 * 16);
     if (job->final)
         memcpy(d_state, job->final->gradient + place, (size_t)size * sizeof *d_state);
@@ -188,6 +188,7 @@ static enum pl_status plan(struct pl_tape *tape, struct job *job)
         if (length > job->longest)
             job->longest = length;
     }
+    job->room = smaller(delta->chunk, job->rows.starts[count]);
     sort_by_length(&job->rows, order);
     job->chunk_starts = starts;
     job->order = order;
@@ -202,7 +203,7 @@ static enum pl_status run(struct pl_tape *tape, struct job *job, bool backward)
 {
     const struct pl_delta *delta = &job->delta;
     int64_t items = job->rows.count * delta->heads;
-    int64_t working = pl_delta_chunk_size(delta, smaller(delta->chunk, job->longest), backward);
+    int64_t working = pl_delta_chunk_size(delta, job->room, backward);
     job->backward = backward;
     job->size = (state_size(delta) + 15) / 16 * 16 + working + (delta->value_dim + 15) / 16 * 16;
     job->memory =
@@ -263,8 +264,10 @@ static struct pl_variable *finish(struct pl_tape *tape, struct job *job, bool gr
         return NULL;
     job->out = out;
     if (gradient) {
-        int64_t states = job->chunk_starts[count] * delta->value_heads;
-        job->entries = pl_tape_take(tape, states * state_size(delta), sizeof *job->entries);
+        /* as many chunks as there can be, so that steps of equal rows take equal memory */
+        int64_t chunks = job->rows.starts[count] / job->delta.chunk + count;
+        job->entries = pl_tape_take(tape, chunks * delta->value_heads * state_size(delta),
+                                    sizeof *job->entries);
         if (!job->entries)
             return NULL;
     }

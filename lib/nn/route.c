@@ -1,11 +1,11 @@
 /* Routing tokens to memories.
  * SPDX-License-Identifier: MIT
  *
- * Tokens come in the order of sequences and time, so that one pass which appends each token to the
- * lists of its memories leaves every list sorted the same way: a counting sort that is stable by
- * construction.  The place of a token in each list is kept, so that combining is a gather as well:
- * each token sums the rows of its own memories, in the order of its choice, and no two threads
- * write to one row. */
+ * A counting sort by (memory, sequence): tokens are counted, the counts are summed to where each
+ * sequence starts, and then each token takes the next row of its memories' sequences.  Tokens come
+ * in time order and stay in it.  The place of a token in each of its memories is kept, so that
+ * both ways over, out to the memories and back, a token reads and writes rows of its own: no two
+ * threads write to one row, and sums run in the order of the choice. */
 #include "nn/route.h"
 
 #include "autograd/kernels.h"
@@ -64,45 +64,33 @@ static enum pl_status route_back(struct pl_tape *tape, void *saved)
     return PL_OK;
 }
 
-/* Memory for a route of these tokens; the lists are as long as they can get.  *starts: those of
- * the memories' rows, [memories, sequences + 1], zeroed. */
+/* Memory for a route of these tokens.  *starts: of its rows, zeroed. */
 static enum pl_status make_room(struct pl_tape *tape, struct pl_route *route, int64_t sequences,
                                 bool gradient, int64_t **starts)
 {
-    int64_t pairs = route->tokens * route->top;
+    int64_t pairs = route->tokens * route->top, count = route->memories * sequences;
     route->chosen = pl_tape_take(tape, pairs, sizeof *route->chosen);
     route->place = pl_tape_take(tape, pairs, sizeof *route->place);
-    route->members = pl_tape_take(tape, route->memories, sizeof *route->members);
-    route->rows = pl_tape_take(tape, route->memories, sizeof *route->rows);
     route->weights = pl_tape_matrix(tape, gradient, route->tokens, route->top);
-    int64_t *lists = pl_tape_take(tape, route->memories * route->tokens, sizeof *lists);
-    *starts = pl_tape_new(tape, route->memories * (sequences + 1), sizeof **starts);
-    if (!route->chosen || !route->place || !route->members || !route->rows || !route->weights ||
-        !lists || !*starts)
+    *starts = pl_tape_new(tape, count + 2, sizeof **starts);
+    if (!route->chosen || !route->place || !route->weights || !*starts)
         return tape->context->status;
-    for (int64_t m = 0; m < route->memories; m++) {
-        route->members[m] = lists + m * route->tokens;
-        route->rows[m] = (struct pl_rows){sequences, *starts + m * (sequences + 1)};
-    }
+    route->rows = (struct pl_rows){count, *starts};
     return PL_OK;
 }
 
-/* Appends the tokens of each sequence to the lists of the memories that they chose.  starts:
- * [memories, sequences + 1], zeroed. */
+/* Gives every token its rows.  starts[i + 2] counts sequence i, then starts[i + 1] is where it
+ * starts, and, counted up by each of its tokens, where it ends: where sequence i + 1 starts. */
 static void sort(struct pl_route *route, const struct pl_rows *rows, int64_t *starts)
 {
-    int64_t width = rows->count + 1;
-    for (int64_t s = 0; s < rows->count; s++) {
-        for (int64_t m = 0; m < route->memories; m++)
-            starts[m * width + s + 1] = starts[m * width + s];
-        for (int64_t t = rows->starts[s]; t < rows->starts[s + 1]; t++)
-            for (int64_t j = 0; j < route->top; j++) {
-                int32_t m = route->chosen[t * route->top + j];
-                int64_t place = starts[m * width + s + 1]++;
-                route->place[t * route->top + j] = place;
-                route->members[m][place] = t;
-            }
-    }
+    for (int64_t s = 0; s < rows->count; s++)
+        for (int64_t i = rows->starts[s] * route->top; i < rows->starts[s + 1] * route->top; i++)
+            starts[route->chosen[i] * rows->count + s + 2]++;
+    for (int64_t i = 0; i < route->rows.count; i++)
+        starts[i + 1] += starts[i];
+    for (int64_t s = 0; s < rows->count; s++)
+        for (int64_t i = rows->starts[s] * route->top; i < rows->starts[s + 1] * route->top; i++)
+            route->place[i] = starts[route->chosen[i] * rows->count + s + 1]++;
 }
 
 enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
@@ -129,25 +117,7 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
                                     : PL_OK;
 }
 
-/* ---- rows of the tokens of one memory */
-
-struct gather {
-    struct pl_variable *x, *out;
-    const int64_t *index;
-    int64_t count, width, block;
-};
-
-static enum pl_status gather_block(struct pl_context *context, void *job, int64_t item)
-{
-    const struct gather *gather = job;
-    struct pl_span span = pl_block_span(item, gather->block, gather->count);
-    (void)context;
-    for (int64_t i = span.begin; i < span.end; i++)
-        memcpy(gather->out->value + i * gather->width,
-               gather->x->value + gather->index[i] * gather->width,
-               (size_t)gather->width * sizeof(pl_real));
-    return PL_OK;
-}
+/* ---- out to the memories, and back */
 
 PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
                                  pl_real *restrict to)
@@ -156,70 +126,86 @@ PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *re
         to[c] += scale * from[c];
 }
 
-static enum pl_status scatter_block(struct pl_context *context, void *job, int64_t item)
+struct gather {
+    struct pl_route route;
+    struct pl_variable *x, *out;
+    int64_t width, block;
+};
+
+static enum pl_status gather_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct gather *gather = job;
-    struct pl_span span = pl_block_span(item, gather->block, gather->count);
+    const struct pl_route *route = &gather->route;
+    struct pl_span span = pl_block_span(item, gather->block, route->tokens);
+    int64_t width = gather->width;
     (void)context;
-    for (int64_t i = span.begin; i < span.end; i++)
-        add_scaled(gather->width, 1, gather->out->gradient + i * gather->width,
-                   gather->x->gradient + gather->index[i] * gather->width);
+    for (int64_t t = span.begin; t < span.end; t++)
+        for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
+            memcpy(gather->out->value + route->place[i] * width, gather->x->value + t * width,
+                   (size_t)width * sizeof(pl_real));
+    return PL_OK;
+}
+
+static enum pl_status return_block(struct pl_context *context, void *job, int64_t item)
+{
+    const struct gather *gather = job;
+    const struct pl_route *route = &gather->route;
+    struct pl_span span = pl_block_span(item, gather->block, route->tokens);
+    int64_t width = gather->width;
+    (void)context;
+    for (int64_t t = span.begin; t < span.end; t++)
+        for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
+            add_scaled(width, 1, gather->out->gradient + route->place[i] * width,
+                       gather->x->gradient + t * width);
     return PL_OK;
 }
 
 static enum pl_status gather_back(struct pl_tape *tape, void *saved)
 {
     struct gather *gather = saved;
-    return pl_parallel(tape->context, pl_block_count(gather->count, gather->block), scatter_block,
-                       gather);
+    return pl_parallel(tape->context, pl_block_count(gather->route.tokens, gather->block),
+                       return_block, gather);
 }
 
-struct pl_variable *pl_op_gather(struct pl_tape *tape, struct pl_variable *x, const int64_t *index,
-                                 int64_t count)
+struct pl_variable *pl_op_gather(struct pl_tape *tape, const struct pl_route *route,
+                                 struct pl_variable *x)
 {
     if (!x)
         return NULL;
-    int64_t width = pl_variable_width(x);
-    struct gather gather = {x,     pl_tape_matrix(tape, x->gradient, count, width),
-                            index, count,
-                            width, pl_block_rows(width)};
+    struct gather gather = {.route = *route, .x = x, .width = pl_variable_width(x)};
+    gather.block = pl_block_rows(gather.width);
+    gather.out = pl_tape_matrix(tape, x->gradient, route->tokens * route->top, gather.width);
     if (!gather.out ||
-        pl_parallel(tape->context, pl_block_count(count, gather.block), gather_block, &gather) ||
+        pl_parallel(tape->context, pl_block_count(route->tokens, gather.block), gather_block,
+                    &gather) ||
         (gather.out->gradient && pl_tape_note(tape, gather_back, &gather, sizeof gather)))
         return NULL;
     return gather.out;
 }
 
-/* ---- and back to the tokens */
-
 struct combine {
     struct pl_route route;
-    struct pl_variable **outputs, *base, *out;
+    struct pl_variable *o, *base, *out;
     int64_t width, block;
 };
-
-/* Where what memory j of the token gives stands in its output. */
-static int64_t row_of(const struct combine *combine, int64_t pair)
-{
-    return combine->route.place[pair] * combine->width;
-}
 
 static enum pl_status combine_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct combine *combine = job;
     const struct pl_route *route = &combine->route;
     struct pl_span span = pl_block_span(item, combine->block, route->tokens);
-    size_t size = (size_t)combine->width * sizeof(pl_real);
+    int64_t width = combine->width;
+    size_t size = (size_t)width * sizeof(pl_real);
     (void)context;
     for (int64_t t = span.begin; t < span.end; t++) {
-        pl_real *out = combine->out->value + t * combine->width;
+        pl_real *out = combine->out->value + t * width;
         if (combine->base)
-            memcpy(out, combine->base->value + t * combine->width, size);
+            memcpy(out, combine->base->value + t * width, size);
         else
             memset(out, 0, size);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
-            add_scaled(combine->width, route->weights->value[i],
-                       combine->outputs[route->chosen[i]]->value + row_of(combine, i), out);
+            add_scaled(width, route->weights->value[i], combine->o->value + route->place[i] * width,
+                       out);
     }
     return PL_OK;
 }
@@ -241,12 +227,11 @@ static enum pl_status spread_block(struct pl_context *context, void *job, int64_
         if (combine->base && combine->base->gradient)
             add_scaled(width, 1, d_out, combine->base->gradient + t * width);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++) {
-            struct pl_variable *output = combine->outputs[route->chosen[i]];
-            int64_t row = row_of(combine, i);
-            if (output->gradient)
-                add_scaled(width, route->weights->value[i], d_out, output->gradient + row);
+            int64_t row = route->place[i] * width;
+            if (combine->o->gradient)
+                add_scaled(width, route->weights->value[i], d_out, combine->o->gradient + row);
             if (route->weights->gradient)
-                route->weights->gradient[i] += dot(width, d_out, output->value + row);
+                route->weights->gradient[i] += dot(width, d_out, combine->o->value + row);
         }
     }
     return PL_OK;
@@ -260,23 +245,16 @@ static enum pl_status combine_back(struct pl_tape *tape, void *saved)
 }
 
 struct pl_variable *pl_op_combine(struct pl_tape *tape, const struct pl_route *route,
-                                  struct pl_variable *const *outputs, struct pl_variable *base)
+                                  struct pl_variable *o, struct pl_variable *base)
 {
-    bool gradient = route->weights->gradient || (base && base->gradient);
-    for (int64_t m = 0; m < route->memories; m++) {
-        if (!outputs[m])
-            return NULL;
-        gradient = gradient || outputs[m]->gradient;
-    }
-    int64_t width = pl_variable_width(outputs[0]);
-    struct combine combine = {.route = *route, .base = base, .width = width};
-    combine.block = pl_block_rows(width);
-    combine.out = pl_tape_matrix(tape, gradient, route->tokens, width);
-    combine.outputs = pl_tape_take(tape, route->memories, sizeof *combine.outputs);
-    if (!combine.out || !combine.outputs)
+    if (!o)
         return NULL;
-    memcpy(combine.outputs, outputs, (size_t)route->memories * sizeof *combine.outputs);
-    if (pl_parallel(tape->context, pl_block_count(route->tokens, combine.block), combine_block,
+    bool gradient = route->weights->gradient || o->gradient || (base && base->gradient);
+    struct combine combine = {.route = *route, .o = o, .base = base, .width = pl_variable_width(o)};
+    combine.block = pl_block_rows(combine.width);
+    combine.out = pl_tape_matrix(tape, gradient, route->tokens, combine.width);
+    if (!combine.out ||
+        pl_parallel(tape->context, pl_block_count(route->tokens, combine.block), combine_block,
                     &combine) ||
         (combine.out->gradient && pl_tape_note(tape, combine_back, &combine, sizeof combine)))
         return NULL;

@@ -3,7 +3,8 @@
  * SPDX-License-Identifier: MIT
  *
  * A router gives each token one logit per memory; the `top` largest choose.  What a memory gets is
- * a sequence of its own for each sequence of the batch: the tokens routed to it, in time order. */
+ * a sequence of its own for each sequence of the batch: the tokens routed to it, in time order.
+ * The rows of all these sequences lie behind each other, memory after memory. */
 #ifndef PL_NN_ROUTE_H
 #define PL_NN_ROUTE_H
 
@@ -11,10 +12,9 @@
 
 struct pl_route {
     int64_t tokens, memories, top;
-    int32_t *chosen;      /* [tokens, top]: memories, largest logit first, ties to the lower */
-    int64_t *place;       /* [tokens, top]: the token's row among those of the memory */
-    int64_t **members;    /* [memories]: the tokens of each, rising */
-    struct pl_rows *rows; /* [memories]: their sequences, as many as the batch has */
+    int32_t *chosen;     /* [tokens, top]: memories, largest logit first, ties to the lower */
+    int64_t *place;      /* [tokens, top]: the token's row among all that are routed */
+    struct pl_rows rows; /* of those, tokens * top: memory m has sequences m B to m B + B - 1 */
     struct pl_variable *weights; /* [tokens, top]: softmax over the chosen logits alone */
 };
 
@@ -24,14 +24,13 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
                            const struct pl_rows *rows, int64_t top,
                            struct pl_route *route) PL_MUST_CHECK;
 
-/* Rows of x: [count, width].  No row twice. */
-struct pl_variable *pl_op_gather(struct pl_tape *tape, struct pl_variable *x, const int64_t *index,
-                                 int64_t count);
+/* The rows that are routed: [tokens * top, width] from x [tokens, width]. */
+struct pl_variable *pl_op_gather(struct pl_tape *tape, const struct pl_route *route,
+                                 struct pl_variable *x);
 
-/* base (NULL: zero) plus, for each token, the rows of its memories' outputs by their weights.
- * outputs: [memories], each [rows of the memory, width]. */
+/* base (NULL: zero) plus, for each token, its rows of o [tokens * top, width] by their weights. */
 struct pl_variable *pl_op_combine(struct pl_tape *tape, const struct pl_route *route,
-                                  struct pl_variable *const *outputs, struct pl_variable *base);
+                                  struct pl_variable *o, struct pl_variable *base);
 
 /* The loss that keeps memories in use: memories * sum over memories of f p, with f the share of
  * tokens that chose it (counted once for each of their choices, constant for the gradient) and p

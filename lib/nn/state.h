@@ -12,7 +12,7 @@
 
 struct pl_state_item {
     const char *name;
-    struct pl_variable variable; /* no gradient; dims[0] is the batch */
+    struct pl_variable variable; /* no gradient; dims[0]: the batch, or memories times it */
     int64_t room;                /* of a growing item: rows a sequence has memory for, else 0 */
 };
 

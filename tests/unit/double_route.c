@@ -21,22 +21,26 @@ static struct pl_variable *build_mixture(struct gradient *gradient, const void *
 {
     const bool *with_base = user;
     struct pl_tape *tape = &gradient->tape;
-    struct pl_variable *x = LEAF("x"), *w = LEAF("w"), *outputs[MEMORIES];
+    struct pl_variable *w = LEAF("w");
     struct pl_route route;
     if (pl_op_route(tape, LEAF("logits"), &rows, TOP, &route))
         return NULL;
+    struct pl_variable *x = pl_op_gather(tape, &route, LEAF("x"));
+    struct pl_variable *o = pl_tape_matrix(tape, true, TOKENS * TOP, WIDTH);
     for (int m = 0; m < MEMORIES; m++) {
-        int64_t count = route.rows[m].starts[rows.count];
+        int64_t first = route.rows.starts[m * rows.count];
+        int64_t count = route.rows.starts[(m + 1) * rows.count] - first;
         struct pl_variable *part = pl_tape_new(tape, 1, sizeof *part);
         *part = (struct pl_variable){2,
                                      {WIDTH, WIDTH},
                                      WIDTH * WIDTH,
                                      w->value + m * WIDTH * WIDTH,
                                      w->gradient ? w->gradient + m * WIDTH * WIDTH : NULL};
-        outputs[m] = pl_op_linear(tape, pl_op_gather(tape, x, route.members[m], count), part, NULL);
+        CHECK(count > 0 || m == 2);
+        if (pl_op_linear_rows(tape, x, part, first, count, o))
+            return NULL;
     }
-    return gradient_sum(gradient,
-                        pl_op_combine(tape, &route, outputs, *with_base ? LEAF("base") : NULL));
+    return gradient_sum(gradient, pl_op_combine(tape, &route, o, *with_base ? LEAF("base") : NULL));
 }
 
 /* Logits that leave memory 2 without a token, and no near ties that a step would turn. */
@@ -100,21 +104,21 @@ static void choice(void)
         CHECK(route.chosen[i] == expected[i / TOP][i % TOP]);
     CHECK_NEAR(route.weights->value[0], exp(1.0) / (exp(1.0) + 1), 1e-15);
     CHECK_NEAR(route.weights->value[2], 0.5, 1e-15);
-    int64_t pairs = 0;
-    for (int m = 0; m < M; m++) {
-        const struct pl_rows *own = &route.rows[m];
-        CHECK(own->count == rows.count && own->starts[0] == 0);
-        for (int64_t s = 0; s < rows.count; s++)
-            for (int64_t i = own->starts[s]; i < own->starts[s + 1]; i++) {
-                int64_t t = route.members[m][i];
-                CHECK(t >= starts[s] && t < starts[s + 1]);
-                CHECK(i == own->starts[s] || t > route.members[m][i - 1]);
-            }
-        pairs += own->starts[rows.count];
-    }
-    CHECK(pairs == TOKENS * TOP);
+    const int64_t *own = route.rows.starts;
+    int64_t token_of[TOKENS * TOP];
+    CHECK(route.rows.count == M * rows.count && own[0] == 0);
+    CHECK(own[route.rows.count] == TOKENS * TOP);
     for (int i = 0; i < TOKENS * TOP; i++)
-        CHECK(route.members[route.chosen[i]][route.place[i]] == i / TOP);
+        token_of[i] = -1;
+    for (int i = 0; i < TOKENS * TOP; i++)
+        token_of[route.place[i]] = i / TOP;
+    for (int64_t i = 0; i < route.rows.count; i++)
+        for (int64_t r = own[i], s = i % rows.count; r < own[i + 1]; r++) {
+            const int32_t *chosen = route.chosen + token_of[r] * TOP;
+            CHECK(chosen[0] == i / rows.count || chosen[1] == i / rows.count);
+            CHECK(token_of[r] >= starts[s] && token_of[r] < starts[s + 1]);
+            CHECK(r == own[i] || token_of[r] > token_of[r - 1]);
+        }
     values[5 * M + 1] = NAN;
     CHECK(pl_op_route(&gradient.tape, &logits, &rows, TOP, &route) == PL_NUMERIC);
     CHECK_TEXT(gradient.context.message, "router: the logits of token 5 are not finite");
@@ -131,7 +135,7 @@ static void extremes(void)
     struct pl_variable *one = gradient_leaf(&gradient, "one", 2, TOKENS, 1);
     CHECK(pl_op_route(&gradient.tape, many, &rows, 7, &route) == PL_OK);
     for (int m = 0; m < 7; m++)
-        CHECK(route.rows[m].starts[rows.count] == TOKENS);
+        CHECK(route.rows.starts[(m + 1) * rows.count] == (m + 1) * TOKENS);
     for (int t = 0; t < TOKENS; t++)
         for (int j = 1; j < 7; j++)
             CHECK(route.weights->value[t * 7 + j] <= route.weights->value[t * 7 + j - 1]);

@@ -13,6 +13,7 @@
 static void compare_choice(struct vectors *vectors, const struct pl_route *route, int64_t batch)
 {
     int64_t pairs = route->tokens * route->top;
+    const int64_t *starts = route->rows.starts;
     double *chosen = vectors_new(vectors, pairs, sizeof *chosen);
     double *counts = vectors_new(vectors, batch * route->memories, sizeof *counts);
     for (int64_t i = 0; i < pairs; i++)
@@ -20,7 +21,7 @@ static void compare_choice(struct vectors *vectors, const struct pl_route *route
     for (int64_t b = 0; b < batch; b++)
         for (int64_t m = 0; m < route->memories; m++)
             counts[b * route->memories + m] =
-                (double)(route->rows[m].starts[b + 1] - route->rows[m].starts[b]);
+                (double)(starts[m * batch + b + 1] - starts[m * batch + b]);
     vectors_compare(vectors, chosen, pairs, 0, 0, "topk_idx");
     vectors_compare(vectors, counts, batch * route->memories, 0, 0, "counts");
 }
