@@ -16,7 +16,9 @@
 #endif
 #endif
 
-#if defined(__x86_64__) && defined(__GNUC__) && defined(__linux__) && !defined(PL_SANITIZED)
+/* clang 14 fails on target_clones, or names what it makes of it in its own way. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && defined(__linux__) && \
+    !defined(PL_SANITIZED)
 #define PL_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define PL_CLONES

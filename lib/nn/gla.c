@@ -91,7 +91,7 @@ static int64_t state_size(const struct job *job)
     return job->gla.key_dim * job->gla.value_dim;
 }
 
-/* Elements of each part of a work, in the order in which work_at hands them out. */
+/* Elements of scratch for a slot: the parts that work_at hands out. */
 static int64_t slot_size(const struct job *job)
 {
     int64_t rows = job->longest * job->gla.key_dim;
