@@ -242,6 +242,11 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     says 'nlinear: one linear map of the window, its last value taken off before and added after
     --lookback --horizon --individual --solver --ridge --epochs --batch --lr --lr-decay --patience' \
         sh -c 'lin-train --list-models | head -n 2'
+    # what is listed can be asked for, or is a baseline
+    for model in $(lin-train --list-models | sed -n 's/^\([a-z][^:]*\): .*/\1/p'); do
+        case $model in repeat | seasonal-naive) continue ;; esac
+        lin-train -q -m "$model" -L 24 -H 6 waves.csv >/dev/null
+    done
     lin-train --explain -L 24 -H 6 waves.csv | grep -qx 'windows: {training: 614, validation: 86, test: 182}'
 }
 

@@ -244,7 +244,7 @@ static const struct pl_tool tool = {
     .unused = unused,
     .command_size = sizeof(struct command),
     .examples = examples,
-    .see_also = "lin-eval(1), lin-train(1), tok-encode(1), tensor-stream(5)",
+    .see_also = "lin-eval(1), lin-train(1), tensor-stream(5)",
     .run = run,
 };
 

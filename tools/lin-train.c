@@ -41,6 +41,16 @@ struct work {
     struct pl_training training;
 };
 
+/* The index-th model of the table that this program trains or reports; NULL behind the last.  The
+ * language models are in the table for the library alone. */
+static const struct pl_model_type *model_at(size_t index)
+{
+    for (const struct pl_model_type *type = pl_models; type->name; type++)
+        if (type->family != PL_FAMILY_LANGUAGE && index-- == 0)
+            return type;
+    return NULL;
+}
+
 static enum pl_status list_model(struct pl_context *context, const struct pl_model_type *type,
                                  struct pl_buffer *text)
 {
@@ -56,7 +66,8 @@ static enum pl_status list_models(struct pl_run *run)
 {
     struct pl_buffer text = {0};
     enum pl_status status = PL_OK;
-    for (const struct pl_model_type *type = pl_models; type->name && !status; type++)
+    const struct pl_model_type *type;
+    for (size_t i = 0; !status && (type = model_at(i)); i++)
         status = list_model(&run->context, type, &text);
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
@@ -66,10 +77,10 @@ static enum pl_status list_models(struct pl_run *run)
 
 static bool made(size_t index, struct pl_made *out)
 {
-    const struct pl_model_type *type = &pl_models[index]; /* asked one by one, up to the end */
-    if (type->name)
+    const struct pl_model_type *type = model_at(index); /* asked one by one, up to the end */
+    if (type)
         *out = (struct pl_made){type->name, type->summary, type->source, type->options};
-    return type->name != NULL;
+    return type != NULL;
 }
 
 static void say_epoch(void *user, int64_t epoch, double training_mse, double validation_mse)

@@ -103,6 +103,9 @@ static enum pl_status read_model_document(struct pl_context *context, struct pl_
     f->type = pl_model_find(type);
     if (!f->type)
         return pl_fail(context, PL_BAD_DATA, "meta model: unknown type '%s'", type);
+    if (f->type->family == PL_FAMILY_LANGUAGE)
+        return pl_fail(context, PL_BAD_DATA,
+                       "expected a forecaster, found a language model of type '%s'", type);
     if (pl_split_parse(context, split, &f->split))
         return pl_fail(context, PL_BAD_DATA, "meta model: split is '%s'", split);
     if (pl_calendar_read(context, &f->calendar, pl_meta_find(root, "calendar")))

@@ -322,6 +322,12 @@ static void refused_values(void)
     refused_with(&f, &f.unseen[0], -1, ": 'errors.windows' holds -1");
     refused_with(&f, &f.tail[0], INFINITY, ": 'tail.values' holds inf");
     refused_with(&f, &f.maps[0].weight[0], NAN, ": 'weight' holds nan");
+    const struct pl_model_type *type = f.type;
+    f.type = pl_model_find("gla"); /* in the table, but nothing that forecasts */
+    CHECK(through_a_stream(&data.context, &f, &back) == PL_BAD_DATA);
+    CHECK(strstr(data.context.message, "found a language model of type 'gla'") != NULL);
+    f.type = type;
+    data.context.status = PL_OK;
     f.rows[0] = INT64_MAX;
     CHECK(through_a_stream(&data.context, &f, &back) == PL_BAD_DATA);
     CHECK(strstr(data.context.message, ": 'tail.rows' holds 9.2") != NULL);
