@@ -1,147 +1,62 @@
-/* lin-eval: back-test a forecaster on a series.
+/* lin-eval: score a trained model on data it has not seen.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
 #include "base/json.h"
-#include "cli/tool.h"
-#include "models/backtest.h"
+#include "models/eval.h"
 #include "models/operand.h"
 #include "tensor/blas.h"
 
 struct command {
-    int64_t folds;        /* rolling origins; 0: every origin of the test part */
-    int64_t step;         /* rows between them; 0: the horizon */
-    bool refit;           /* solve anew before each */
-    const char *interval; /* levels in percent */
-    int method;           /* enum pl_interval_method */
-    int64_t season;       /* of the seasonal-naive baseline and of MASE; 0: found */
-    int missing;          /* enum pl_missing */
-    bool per_horizon, per_column;
+    struct pl_eval_options eval;
     bool json;
-    struct pl_import import; /* how to read data that is not a stream */
 };
 
 static const struct pl_option options[] = {
-    PL_INT(struct command, folds, "folds", 0, "0", 0, 1e6, "N",
-           "score N rolling origins, the last one horizon before the end, instead of every origin "
-           "of the test part",
-           "10"),
-    PL_INT(struct command, step, "step", 0, "0", 0, 1e9, "ROWS",
-           "rows between the origins of folds; 0: the horizon", "24"),
-    PL_FLAG(struct command, refit, "refit", 0, NULL,
-            "fit the model anew before each fold, on the rows before its origin"),
-    PL_TEXT(struct command, interval, "interval", 0, "80,95", "LEVELS",
-            "percentages of the prediction intervals to score; 'none' for none", "50,90"),
-    PL_CHOICE(struct command, method, "interval-method", 0, "gaussian", PL_INTERVAL_METHODS,
-              "METHOD", "how the intervals are made"),
-    PL_INT(struct command, season, "season", 0, "0", 0, 1e6, "ROWS",
-           "season of the seasonal-naive baseline and of MASE; 0: that of the model, else found",
-           "24"),
-    PL_CHOICE(struct command, missing, "missing", 0, "model", "model|error|gap|linear|seasonal",
-              "POLICY", "what to do about missing cells and rows; 'model': as it was trained"),
-    PL_FLAG(struct command, per_horizon, "per-horizon", 0, NULL, "report every horizon step too"),
-    PL_FLAG(struct command, per_column, "per-column", 0, NULL,
-            "report every column (of every series) too"),
     PL_FLAG(struct command, json, "json", 0, NULL, "write one JSON object instead of YAML"),
-    PL_IMPORT_CSV_OPTIONS(struct command, import),
-    PL_OPTIONS_END};
+    PL_EVAL_FORECASTER_OPTIONS(struct command, eval.forecaster),
+    PL_OPTIONS_END,
+};
 
-static enum pl_status backtest_options(struct pl_context *context, const struct command *command,
-                                       struct pl_backtest_options *backtest)
-{
-    *backtest = (struct pl_backtest_options){.folds = command->folds,
-                                             .step = command->step,
-                                             .refit = command->refit,
-                                             .season = command->season};
-    backtest->bands.method = (enum pl_interval_method)command->method;
-    if (command->folds == 0 && command->refit)
-        return pl_fail(context, PL_USAGE, "--refit has an effect only with --folds");
-    if (command->folds == 0 && command->step > 0)
-        return pl_fail(context, PL_USAGE, "--step has an effect only with --folds");
-    if (strcmp(command->interval, "none") == 0)
-        return PL_OK;
-    return pl_levels_parse(context, command->interval, backtest->bands.levels,
-                           &backtest->bands.level_count);
-}
-
-static enum pl_status load(struct pl_run *run, const struct command *command,
-                           struct pl_forecaster *forecaster, struct pl_panel *panel)
+static enum pl_status write_report(struct pl_run *run, const struct pl_eval_family *family,
+                                   const struct pl_meta_node *report, bool json)
 {
     struct pl_context *context = &run->context;
-    struct pl_operand model = {0}, data = {0};
-    struct pl_panel_options panel_options;
-    enum pl_status status = pl_operand_open(context, &model, run->operands[0], NULL);
-    if (status == PL_OK)
-        status = pl_operand_model(context, &model, forecaster);
-    if (status == PL_OK)
-        status = pl_operand_open(context, &data, pl_run_operand(run, 1), &command->import);
-    if (status == PL_OK) {
-        pl_forecaster_panel_options(forecaster, &panel_options);
-        if (command->missing > 0)
-            panel_options.missing = (enum pl_missing)(command->missing - 1);
-        status = pl_operand_panel(context, &data, &panel_options, panel);
-    }
-    pl_operand_close(&model);
-    pl_operand_close(&data);
-    return status;
-}
-
-static enum pl_status report(struct pl_run *run, const struct command *command,
-                             const struct pl_backtest *backtest,
-                             const struct pl_forecaster *forecaster, const struct pl_panel *panel,
-                             const struct pl_backtest_options *backtest_options)
-{
-    struct pl_context *context = &run->context;
-    struct pl_meta document = {0};
     struct pl_buffer text = {0};
-    bool table = pl_run_to_terminal(run);
-    enum pl_status status =
-        pl_backtest_report(context, backtest, forecaster, panel, backtest_options,
-                           command->per_horizon, command->per_column, &document);
-    if (status == PL_OK && command->json) {
-        status = pl_json_write(context, document.root, &text);
-        if (status == PL_OK)
+    enum pl_status status;
+    if (json) {
+        status = pl_json_write(context, report, &text);
+        if (!status)
             status = pl_buffer_text(context, &text, "\n");
-    } else if (status == PL_OK) {
-        status = table ? pl_backtest_table(context, document.root, &text)
-                       : pl_meta_write(context, document.root, &text);
+    } else if (family->table && pl_run_to_terminal(run)) {
+        status = family->table(context, report, &text);
+    } else {
+        status = pl_meta_write(context, report, &text);
     }
-    if (status == PL_OK)
+    if (!status)
         status = pl_run_text_output(run, text.data, text.size);
     pl_buffer_release(&text);
-    pl_meta_release(&document);
     return status;
 }
 
-static enum pl_status run(struct pl_run *run, void *data)
+static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
-    const struct command *command = data;
-    struct pl_context *context = &run->context;
-    struct pl_forecaster forecaster = {0};
-    struct pl_panel panel = {0};
-    struct pl_backtest backtest = {0};
-    struct pl_backtest_options asked;
-    enum pl_status status = backtest_options(context, command, &asked);
-    if (status == PL_OK && strcmp(run->operands[0], "-") == 0 &&
-        strcmp(pl_run_operand(run, 1), "-") == 0)
-        status = pl_fail(context, PL_USAGE, "MODEL and DATA cannot both be standard input");
-    if (status == PL_OK)
-        status = load(run, command, &forecaster, &panel);
-    if (status == PL_OK)
-        status = pl_blas_open(context);
-    if (status == PL_OK)
-        status = pl_backtest_run(context, &backtest, &forecaster, &panel, &asked);
-    if (status == PL_OK && backtest.seen)
-        pl_warn(context, "the model was fitted to rows that are scored here, which flatters it: "
-                         "train with --split, or use --folds N --refit");
-    if (status == PL_OK && backtest.folds < command->folds)
-        pl_warn(context, "the rows allow only %lld of %lld folds", (long long)backtest.folds,
-                (long long)command->folds);
-    if (status == PL_OK)
-        status = report(run, command, &backtest, &forecaster, &panel, &asked);
-    pl_backtest_release(&backtest);
-    pl_panel_release(&panel);
-    pl_forecaster_release(&forecaster);
+    const struct command *command = arguments;
+    const char *data = pl_run_operand(run, 1);
+    struct pl_operand model = {0};
+    struct pl_meta report = {0};
+    if (strcmp(run->operands[0], "-") == 0 && strcmp(data, "-") == 0)
+        return pl_fail(&run->context, PL_USAGE, "MODEL and DATA cannot both be standard input");
+    enum pl_status status = pl_operand_open(&run->context, &model, run->operands[0], NULL);
+    const struct pl_eval_family *family = pl_eval_family(&model.bundle);
+    if (!status)
+        status = pl_eval_refuse(run, family);
+    if (!status)
+        status = family->run(&run->context, &model.bundle, data, &command->eval, &report);
+    if (!status)
+        status = write_report(run, family, report.root, command->json);
+    pl_meta_release(&report);
+    pl_operand_close(&model);
     return status;
 }
 
@@ -154,7 +69,7 @@ static const char *const unused[] = {"history", "explain", "memory", "seed", NUL
 
 static const struct pl_tool tool = {
     .name = "lin-eval",
-    .summary = "back-test a forecaster on a series",
+    .summary = "score a trained model on data it has not seen",
     .operands = "MODEL [DATA]",
     .least = 1,
     .most = 2,
@@ -163,7 +78,7 @@ static const struct pl_tool tool = {
     .command_size = sizeof(struct command),
     .examples = examples,
     .see_also = "lin-train(1), lin-forecast(1), plumbline(7)",
-    .run = run,
+    .run = run_command,
     .describe = pl_blas_describe,
 };
 

@@ -124,6 +124,16 @@ enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t s
     return status;
 }
 
+bool pl_run_given(const struct pl_run *run, const char *option)
+{
+    const struct pl_settings *settings = run->settings;
+
+    for (size_t i = 0; i < settings->count; i++)
+        if (!settings->entries[i].shared && strcmp(settings->entries[i].option->name, option) == 0)
+            return settings->entries[i].source > 0;
+    return false;
+}
+
 static enum pl_status print_version(struct pl_run *run, bool verbose)
 {
     char text[256];
@@ -232,8 +242,8 @@ static void keep_memory(void)
 
 int pl_tool_main(const struct pl_tool *tool, int argc, char **argv)
 {
-    struct pl_run run = {.tool = tool};
     struct pl_settings settings = {.tool = tool};
+    struct pl_run run = {.tool = tool, .settings = &settings};
     enum pl_status status;
 
     keep_memory();

@@ -80,12 +80,17 @@ struct pl_run {
     bool stdout_terminal, stderr_terminal, stdin_terminal;
     struct pl_progress progress; /* quiet is set from -q; show it with pl_run_progress */
     bool progress_drawn;         /* a progress line stands on the terminal */
+    const struct pl_settings *settings; /* see pl_run_given */
 };
 
 int pl_tool_main(const struct pl_tool *tool, int argc, char **argv);
 
 /* The operand at index, or "-" when there are fewer. */
 const char *pl_run_operand(const struct pl_run *run, int index);
+
+/* Whether the tool's own option of that name was given, by the command line or a configuration
+ * file: for options whose use depends on what the operands turn out to be. */
+bool pl_run_given(const struct pl_run *run, const char *option);
 
 /* Several such lines, each ended by a newline. */
 void pl_run_note_lines(struct pl_run *run, const char *text);
