@@ -1,6 +1,6 @@
 # plumbline: tools, library, tests.
 #
-#   make            build/bin/* and build/libplumbline.a (gcc or clang, zlib, libyaml)
+#   make            build/bin/* and build/libplumbline.a (gcc or clang, zlib, libyaml, libpng)
 #   make check      all tests; make demo: from a CSV file to a forecast and its picture
 #   make install    PREFIX, DESTDIR and the usual directory variables are honoured
 #
@@ -13,7 +13,7 @@ OPENMP   ?= -fopenmp
 QUIET     = $(if $(V),,@echo "  $@";)
 WARN      = -Wall -Wextra -Wshadow -Wconversion
 PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(OPENMP) -fno-math-errno -ffp-contract=off $(WARN)
-PL_LDLIBS = -lyaml -lz -lm -ldl -pthread
+PL_LDLIBS = -lyaml -lpng -lz -lm -ldl -pthread
 
 prefix     ?= /usr/local
 bindir     ?= $(prefix)/bin

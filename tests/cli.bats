@@ -42,7 +42,8 @@ each() {
     version() {
         says "$1 (plumbline) 0.1.0" "$1" --version || return
         says "$1 (plumbline) 0.1.0" "$1" -V || return
-        "$1" -Vv | grep -q '^zlib 1' && "$1" -v --version | grep -q '^libyaml 0'
+        "$1" -Vv | grep -q '^zlib 1' && "$1" -v --version | grep -q '^libyaml 0' &&
+            "$1" -Vv | grep -q '^libpng 1'
     }
     each version
 }

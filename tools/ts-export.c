@@ -1,4 +1,4 @@
-/* ts-export: a tensor stream as CSV, NPY, NPZ or safetensors.
+/* ts-export: a tensor stream as a table, arrays, weights, a picture or a sound.
  * SPDX-License-Identifier: MIT */
 #include "plumbline.h"
 
@@ -41,7 +41,7 @@ static const struct pl_example examples[] = {
 
 static const struct pl_tool tool = {
     .name = "ts-export",
-    .summary = "write a tensor stream as CSV, NPY, NPZ or safetensors",
+    .summary = "write a tensor stream as a table, arrays, weights, a picture or a sound",
     .operands = "[FILE]",
     .least = 0,
     .most = 1,

@@ -2,6 +2,8 @@
  * SPDX-License-Identifier: MIT */
 #include "plumbline.h"
 
+#include <stdlib.h>
+
 #include "formats/view.h"
 
 struct command {
@@ -19,10 +21,11 @@ static const struct pl_option options[] = {
     PL_OPTIONS_END,
 };
 
-/* The segment being written.  A table is a segment of its own; tensors of other files share one. */
+/* The segment being written.  A table is a segment of its own, and so are pictures or sounds that
+ * follow each other; tensors of other files share one. */
 struct segment {
     struct pl_history history;
-    bool open, table;
+    bool open, whole; /* whole: nothing else goes into it */
 };
 
 static enum pl_status end_segment(struct pl_run *run, struct segment *segment,
@@ -39,39 +42,105 @@ static enum pl_status end_segment(struct pl_run *run, struct segment *segment,
 
 /* Opens a segment for the next file unless it can go into the one that is open. */
 static enum pl_status prepare_segment(struct pl_run *run, struct segment *segment,
-                                      struct pl_writer *writer, bool table)
+                                      struct pl_writer *writer, bool whole)
 {
     enum pl_status status = PL_OK;
-    if (segment->open && (segment->table || table)) {
+    if (segment->open && (segment->whole || whole)) {
         status = end_segment(run, segment, writer);
     }
     if (!status && !segment->open) {
         status = pl_history_start(&run->context, &segment->history, run->tool->name, PL_VERSION,
                                   run->argc, run->argv, run->common.seed);
         segment->open = !status;
-        segment->table = table;
+        segment->whole = whole;
     }
     return status;
 }
 
 static enum pl_status import_file(struct pl_run *run, const struct command *command,
-                                  const char *path, struct segment *segment,
+                                  struct pl_part *file, struct segment *segment,
                                   struct pl_writer *writer)
 {
-    struct pl_source source;
-    struct pl_foreign *foreign = pl_foreign_open(&run->context, path, &command->import);
-    if (!foreign) {
+    struct pl_context *context = &run->context;
+    enum pl_status status = pl_part_open(context, file, &command->import);
+    if (status) {
+        return status;
+    }
+    bool table = pl_foreign_format(file->foreign) == PL_FORMAT_CSV;
+    status = prepare_segment(run, segment, writer, table);
+    if (!status) {
+        status = pl_foreign_import(context, file->foreign, writer, &file->source);
+    }
+    if (!status) {
+        status = pl_history_input(context, &segment->history, file->path, file->source.sum, NULL);
+    }
+    pl_part_close(file);
+    return status;
+}
+
+/* How many files from the first on are pictures, or how many are sounds; 0 when it is neither. */
+static enum pl_status count_media(struct pl_run *run, const struct command *command,
+                                  struct pl_part *files, size_t most, size_t *count)
+{
+    enum pl_medium medium = PL_MEDIUM_NONE;
+    enum pl_status status = PL_OK;
+    for (*count = 0; *count < most; ++*count) {
+        status = pl_part_open(&run->context, &files[*count], &command->import);
+        if (status) {
+            break;
+        }
+        enum pl_medium next = pl_format_medium(pl_foreign_format(files[*count].foreign));
+        medium = *count == 0 ? next : medium;
+        if (medium == PL_MEDIUM_NONE || next != medium) {
+            break;
+        }
+        pl_part_rest(&files[*count]);
+    }
+    return status;
+}
+
+static enum pl_status import_media(struct pl_run *run, const struct command *command,
+                                   struct pl_part *files, size_t count, struct segment *segment,
+                                   struct pl_writer *writer)
+{
+    struct pl_context *context = &run->context;
+    enum pl_status status = prepare_segment(run, segment, writer, true);
+    if (!status) {
+        status = pl_import_media(context, files, count, &command->import, writer);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!status) {
+            status = pl_history_input(context, &segment->history, files[i].path,
+                                      files[i].source.sum, NULL);
+        }
+        pl_part_close(&files[i]);
+    }
+    return status;
+}
+
+static enum pl_status import_files(struct pl_run *run, const struct command *command,
+                                   struct segment *segment, struct pl_writer *writer)
+{
+    size_t count = run->operand_count > 0 ? (size_t)run->operand_count : 1;
+    enum pl_status status = PL_OK;
+    struct pl_part *files = pl_new(&run->context, count, sizeof *files);
+    if (!files) {
         return run->context.status;
     }
-    bool table = pl_foreign_format(foreign) == PL_FORMAT_CSV;
-    enum pl_status status = prepare_segment(run, segment, writer, table);
-    if (!status) {
-        status = pl_foreign_import(&run->context, foreign, writer, &source);
+    for (size_t i = 0; i < count; i++) {
+        files[i].path = pl_run_operand(run, (int)i);
     }
-    if (!status) {
-        status = pl_history_input(&run->context, &segment->history, path, source.sum, NULL);
+    for (size_t i = 0, media = 0; i < count && !status; i += media ? media : 1) {
+        status = count_media(run, command, files + i, count - i, &media);
+        if (!status) {
+            status = media ? import_media(run, command, files + i, media, segment, writer)
+                           : import_file(run, command, &files[i], segment, writer);
+        }
     }
-    pl_foreign_close(foreign);
+    for (size_t i = 0; i < count; i++) {
+        pl_part_close(&files[i]);
+    }
+    free(files);
     return status;
 }
 
@@ -98,14 +167,8 @@ static enum pl_status import_all(struct pl_run *run, const struct command *comma
                                  struct pl_writer *writer)
 {
     struct segment segment = {0};
-    enum pl_status status = PL_OK;
-    int count = command->images ? 0 : run->operand_count > 0 ? run->operand_count : 1;
-    if (command->images) {
-        status = import_images(run, command, &segment, writer);
-    }
-    for (int i = 0; i < count && !status; i++) {
-        status = import_file(run, command, pl_run_operand(run, i), &segment, writer);
-    }
+    enum pl_status status = command->images ? import_images(run, command, &segment, writer)
+                                            : import_files(run, command, &segment, writer);
     if (!status) {
         return end_segment(run, &segment, writer);
     }
@@ -144,7 +207,7 @@ static const struct pl_example examples[] = {
 
 static const struct pl_tool tool = {
     .name = "ts-import",
-    .summary = "turn CSV, NPY, NPZ, safetensors, IDX and raw files into a tensor stream",
+    .summary = "turn tables, arrays, weights, pictures and sounds into a tensor stream",
     .operands = "[FILE ...]",
     .least = 0,
     .most = -1,

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <png.h>
 #include <yaml.h>
 #include <zlib.h>
 
@@ -142,7 +143,8 @@ static enum pl_status print_version(struct pl_run *run, bool verbose)
     printf("%s (plumbline) " PL_VERSION "\n", run->tool->name);
     if (!verbose)
         return PL_OK;
-    printf("zlib %s\nlibyaml %s\n", zlibVersion(), yaml_get_version_string());
+    printf("zlib %s\nlibyaml %s\nlibpng %s\n", zlibVersion(), yaml_get_version_string(),
+           png_get_libpng_ver(NULL));
     if (run->tool->describe == NULL)
         return PL_OK;
     status = run->tool->describe(&run->context, text, sizeof text);

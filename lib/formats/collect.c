@@ -160,11 +160,11 @@ static enum pl_status take_record(struct pl_context *context, struct pl_collecti
         item = find(collection, header->name);
         return item ? take_close(context, item) : PL_OK;
     case PL_RECORD_META:
-        if (strcmp(header->name, "safetensors") != 0) {
+        if (!collection->wanted || strcmp(header->name, collection->wanted) != 0) {
             return PL_OK;
         }
-        pl_meta_release(&collection->metadata); /* of several, the last one counts */
-        return pl_reader_meta(context, reader, &collection->metadata);
+        pl_meta_release(&collection->document);
+        return pl_reader_meta(context, reader, &collection->document);
     default:
         return PL_OK;
     }
@@ -197,9 +197,10 @@ static enum pl_status settle(struct pl_context *context, struct pl_collection *c
 }
 
 enum pl_status pl_collect(struct pl_context *context, struct pl_collection *collection,
-                          struct pl_reader *reader, const struct pl_export *export)
+                          struct pl_reader *reader, const struct pl_export *export,
+                          const char *document)
 {
-    *collection = (struct pl_collection){.fd = -1};
+    *collection = (struct pl_collection){.fd = -1, .wanted = document};
     const struct pl_record *record;
     bool ended = false;
     enum pl_status status;
@@ -228,6 +229,30 @@ enum pl_status pl_collect(struct pl_context *context, struct pl_collection *coll
     return status;
 }
 
+enum pl_status pl_collection_one(struct pl_context *context, const struct pl_collection *collection,
+                                 const char *source, const char *format)
+{
+    struct pl_name_list list = {0};
+    enum pl_status status = PL_OK;
+    if (collection->count == 1) {
+        return PL_OK;
+    }
+    if (collection->count == 0) {
+        return pl_fail(context, PL_BAD_DATA, "%s: no tensors", source);
+    }
+    for (size_t i = 0; i < collection->count && !status; i++) {
+        status = pl_name_list_add(context, &list, collection->items[i].name);
+    }
+    if (!status) {
+        status =
+            pl_fail(context, PL_BAD_DATA, "%s: %s holds one tensor, and here are %s (%s)", source,
+                    format, pl_name_list_text(context, &list),
+                    strcmp(format, "NPY") == 0 ? "-n picks one, NPZ holds all" : "-n picks one");
+    }
+    pl_name_list_release(&list);
+    return status;
+}
+
 void pl_collection_release(struct pl_collection *collection)
 {
     for (size_t i = 0; i < collection->count; i++) {
@@ -247,6 +272,6 @@ void pl_collection_release(struct pl_collection *collection)
     if (collection->fd >= 0) {
         close(collection->fd);
     }
-    pl_meta_release(&collection->metadata);
+    pl_meta_release(&collection->document);
     *collection = (struct pl_collection){.fd = -1};
 }

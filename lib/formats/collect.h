@@ -29,13 +29,19 @@ struct pl_collection {
     int fd;                  /* the common temporary file; -1: none yet */
     uint64_t size;           /* bytes in it */
     void *map;               /* its mapping */
-    struct pl_meta metadata; /* `meta: safetensors` */
+    const char *wanted;      /* the document to keep; the last one of that name counts */
+    struct pl_meta document; /* empty when there is none */
 };
 
-/* Gathers the tensors that the export names, all when it names none.  PL_BAD_DATA for a second
- * segment, and for a name that is not there. */
+/* Gathers the tensors that the export names, all when it names none, and the document of that name
+ * (NULL: none).  PL_BAD_DATA for a second segment, and for a name that is not there. */
 enum pl_status pl_collect(struct pl_context *context, struct pl_collection *collection,
-                          struct pl_reader *reader, const struct pl_export *export) PL_MUST_CHECK;
+                          struct pl_reader *reader, const struct pl_export *export,
+                          const char *document) PL_MUST_CHECK;
+
+/* PL_BAD_DATA that names what there is, unless it is one tensor: `format` holds no more. */
+enum pl_status pl_collection_one(struct pl_context *context, const struct pl_collection *collection,
+                                 const char *source, const char *format) PL_MUST_CHECK;
 void pl_collection_release(struct pl_collection *collection);
 
 #endif

@@ -5,10 +5,10 @@
 #include "formats/exporters.h"
 
 static pl_exporter *const exporters[] = {
-    [PL_EXPORT_CSV] = pl_csv_export,
-    [PL_EXPORT_NPY] = pl_npy_export,
-    [PL_EXPORT_NPZ] = pl_npz_export,
-    [PL_EXPORT_SAFETENSORS] = pl_safetensors_export,
+    [PL_EXPORT_CSV] = pl_csv_export, [PL_EXPORT_NPY] = pl_npy_export,
+    [PL_EXPORT_NPZ] = pl_npz_export, [PL_EXPORT_SAFETENSORS] = pl_safetensors_export,
+    [PL_EXPORT_PNG] = pl_png_export, [PL_EXPORT_PPM] = pl_pnm_export,
+    [PL_EXPORT_WAV] = pl_wav_export,
 };
 
 enum pl_status pl_export_file(struct pl_context *context, struct pl_reader *reader,

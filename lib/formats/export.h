@@ -10,7 +10,10 @@ enum pl_export_format { /* in the order of ts-export's --format */
                         PL_EXPORT_CSV,
                         PL_EXPORT_NPY,
                         PL_EXPORT_NPZ,
-                        PL_EXPORT_SAFETENSORS
+                        PL_EXPORT_SAFETENSORS,
+                        PL_EXPORT_PNG,
+                        PL_EXPORT_PPM,
+                        PL_EXPORT_WAV
 };
 
 /* What to write and how; PL_EXPORT_OPTIONS rows fill it. */
@@ -24,11 +27,13 @@ struct pl_export {
     bool header;
     /* NPZ */
     bool compress;
+    /* WAV */
+    int64_t rate; /* samples a second; 0: as the stream says */
 };
 
 /* clang-format off */
 #define PL_EXPORT_OPTIONS(s, f)                                                                    \
-    PL_CHOICE(s, f.format, "format", 'f', "csv", "csv|npy|npz|safetensors", "FORMAT",              \
+    PL_CHOICE(s, f.format, "format", 'f', "csv", "csv|npy|npz|safetensors|png|ppm|wav", "FORMAT", \
               "what to write"),                                                                    \
     PL_LIST(s, f.names, "name", 'n', "NAME",                                                       \
             "write only this tensor, or, of a series as CSV, this column", "OT"),                  \
@@ -39,12 +44,16 @@ struct pl_export {
     PL_TEXT(s, f.missing, "missing", 0, NULL, "TEXT", "CSV: what missing values are written as; else nothing", \
             "NA"),                                                                                 \
     PL_FLAG(s, f.header, "header", 0, "yes", "CSV: leave out the line of column names"),           \
-    PL_FLAG(s, f.compress, "compress", 0, "no", "NPZ: deflate the arrays")
+    PL_FLAG(s, f.compress, "compress", 0, "no", "NPZ: deflate the arrays"),                        \
+    PL_INT(s, f.rate, "rate", 0, "0", 0, 4294967295.0, "HZ",                                       \
+           "WAV: samples a second; 0: as the stream says", "16000")
 /* clang-format on */
 
 /* Writes what the reader has, all of it, to path ("-" or NULL: standard output).  CSV takes a
  * series, a forecast, or tensors of rank up to 2 with equally many rows, and writes the rows of a
- * live series as they come; NPY takes exactly one tensor. */
+ * live series as they come; NPY takes exactly one tensor, PNG and PPM one picture of u8 or u16
+ * [height, width, channels], also as the only one of `images`, WAV one sound [samples, channels].
+ */
 enum pl_status pl_export_file(struct pl_context *context, struct pl_reader *reader,
                               const struct pl_export *export, const char *path) PL_MUST_CHECK;
 

@@ -6,7 +6,6 @@
 #include "formats/exporters.h"
 #include "formats/npy.h"
 #include "formats/zip.h"
-#include "stream/pattern.h"
 
 static enum pl_status header_of(struct pl_context *context, const struct pl_collected *item,
                                 struct pl_buffer *header)
@@ -15,40 +14,16 @@ static enum pl_status header_of(struct pl_context *context, const struct pl_coll
     return pl_npy_write_header(context, item->name, item->dtype, item->rank, item->dims, header);
 }
 
-/* NPY holds one array: which, has to be clear. */
-static enum pl_status check_one(struct pl_context *context, const struct pl_collection *collection,
-                                const char *source)
-{
-    struct pl_name_list list = {0};
-    enum pl_status status = PL_OK;
-    if (collection->count == 1) {
-        return PL_OK;
-    }
-    if (collection->count == 0) {
-        return pl_fail(context, PL_BAD_DATA, "%s: no tensors", source);
-    }
-    for (size_t i = 0; i < collection->count && !status; i++) {
-        status = pl_name_list_add(context, &list, collection->items[i].name);
-    }
-    if (!status) {
-        status = pl_fail(context, PL_BAD_DATA,
-                         "%s: NPY holds one tensor, and here are %s (-n picks one, NPZ holds all)",
-                         source, pl_name_list_text(context, &list));
-    }
-    pl_name_list_release(&list);
-    return status;
-}
-
 enum pl_status pl_npy_export(struct pl_context *context, struct pl_reader *reader,
                              const struct pl_export *export, struct pl_sink *sink)
 {
     struct pl_collection collection;
     struct pl_buffer header = {0};
-    enum pl_status status = pl_collect(context, &collection, reader, export);
+    enum pl_status status = pl_collect(context, &collection, reader, export, NULL);
     if (status) {
         return status;
     }
-    status = check_one(context, &collection, pl_reader_name(reader));
+    status = pl_collection_one(context, &collection, pl_reader_name(reader), "NPY");
     if (!status) {
         status = header_of(context, &collection.items[0], &header);
     }
@@ -70,7 +45,7 @@ enum pl_status pl_npz_export(struct pl_context *context, struct pl_reader *reade
     struct pl_collection collection;
     struct pl_buffer header = {0}, name = {0};
     struct pl_zip_writer zip = {.sink = sink};
-    enum pl_status status = pl_collect(context, &collection, reader, export);
+    enum pl_status status = pl_collect(context, &collection, reader, export, NULL);
     if (status) {
         return status;
     }

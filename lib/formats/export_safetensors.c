@@ -54,7 +54,7 @@ static enum pl_status put_tensor(struct pl_context *context, const struct pl_col
 static enum pl_status put_header(struct pl_context *context, const struct pl_collection *collection,
                                  struct pl_buffer *out)
 {
-    const struct pl_meta_node *metadata = collection->metadata.root;
+    const struct pl_meta_node *metadata = collection->document.root;
     enum pl_status status = pl_buffer_append(context, out, "\0\0\0\0\0\0\0\0{", LENGTH + 1);
     bool first = true;
     uint64_t offset = 0;
@@ -88,7 +88,7 @@ enum pl_status pl_safetensors_export(struct pl_context *context, struct pl_reade
 {
     struct pl_collection collection;
     struct pl_buffer header = {0};
-    enum pl_status status = pl_collect(context, &collection, reader, export);
+    enum pl_status status = pl_collect(context, &collection, reader, export, "safetensors");
     if (status) {
         return status;
     }

@@ -11,6 +11,7 @@
 typedef enum pl_status pl_exporter(struct pl_context *context, struct pl_reader *reader,
                                    const struct pl_export *export, struct pl_sink *sink);
 
-pl_exporter pl_csv_export, pl_npy_export, pl_npz_export, pl_safetensors_export;
+pl_exporter pl_csv_export, pl_npy_export, pl_npz_export, pl_safetensors_export, pl_png_export,
+    pl_pnm_export, pl_wav_export;
 
 #endif

@@ -13,11 +13,17 @@ typedef enum pl_status pl_importer(struct pl_context *context, const struct pl_i
                                    struct pl_bytes *bytes, struct pl_writer *writer);
 
 pl_importer pl_csv_import, pl_npy_import, pl_npz_import, pl_safetensors_import, pl_idx_import,
-    pl_raw_import;
+    pl_raw_import, pl_png_import, pl_pnm_import, pl_wav_import;
 
 /* Pictures and, unless NULL, their labels, as a segment of kind `images`. */
 enum pl_status pl_idx_pair(struct pl_context *context, struct pl_bytes *images,
                            struct pl_bytes *labels, struct pl_writer *writer) PL_MUST_CHECK;
+
+/* Whether the bytes begin with the whole header of a PGM or PPM picture, width and height in one
+ * line: numbers below the word P2 or P5 are a column of a table.  May follow: more bytes might make
+ * them so. */
+bool pl_pnm_sniff(const void *bytes, size_t size);
+bool pl_pnm_may_follow(const void *bytes, size_t size);
 
 /* True while more bytes might change what pl_format_sniff says. */
 bool pl_sniff_wants_more(const void *bytes, size_t size);

@@ -21,6 +21,9 @@ enum pl_format { /* in the order of ts-import's --format */
                  PL_FORMAT_SAFETENSORS,
                  PL_FORMAT_IDX,
                  PL_FORMAT_RAW,
+                 PL_FORMAT_PNG,
+                 PL_FORMAT_PNM, /* PGM and PPM */
+                 PL_FORMAT_WAV,
                  PL_FORMAT_STREAM,
                  PL_FORMAT_TEXT /* only of pl_foreign_open_text */
 };
@@ -75,10 +78,11 @@ struct pl_source {
             "sales")
 
 #define PL_IMPORT_OPTIONS(s, f)                                                                    \
-    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw", "FORMAT", \
+    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw|png|pnm|wav", "FORMAT", \
               "what the files are; auto goes by their first bytes"),                               \
     PL_TEXT(s, f.name, "name", 0, NULL, "NAME",                                                    \
-            "NPY, IDX, raw: name of the tensor; the file's name without its suffix when not given", \
+            "NPY, IDX, raw, one WAV: name of the tensor; the file's name without its suffix, audio of " \
+            "a WAV, when not given", \
             "weights"),                                                                            \
     PL_TEXT(s, f.dtype, "dtype", 0, NULL, "DTYPE",                                                 \
             "raw: type of the elements; CSV: f32 for values half as large", "u16"),                \
@@ -127,6 +131,33 @@ struct pl_reader *pl_foreign_reader(struct pl_context *context, struct pl_foreig
 struct pl_reader *pl_foreign_stream(struct pl_context *context, struct pl_foreign *foreign,
                                     const char *path) PL_MUST_CHECK;
 void pl_foreign_close(struct pl_foreign *foreign); /* NULL is harmless */
+
+/* Pictures and sounds: files of one medium go into one segment together. */
+enum pl_medium { PL_MEDIUM_NONE, PL_MEDIUM_PICTURE, PL_MEDIUM_SOUND };
+enum pl_medium pl_format_medium(enum pl_format format);
+
+/* One of several files that are imported together. */
+struct pl_part {
+    const char *path;
+    struct pl_foreign *foreign; /* NULL: to be opened (again) */
+    char name[PL_NAME_MAX + 1]; /* of its tensor, or of its picture; set while it is imported */
+    struct pl_source source;    /* once it was imported */
+};
+enum pl_status pl_part_open(struct pl_context *context, struct pl_part *part,
+                            const struct pl_import *import) PL_MUST_CHECK;
+/* Closes what can be opened again from its start: a pipe stays open. */
+void pl_part_rest(struct pl_part *part);
+void pl_part_close(struct pl_part *part);
+
+/* A segment but for history and end, of kind `images`: pictures of equal size and type as `images`
+ * [count, height, width, channels] with, if there are several, their names in `images.names`
+ * [count, longest], filled up with NULs, others each as a tensor [height, width, channels] named by
+ * its file; or of kind `audio`: each file a tensor [samples, channels] named by it, a single one
+ * `audio`, all of one rate, which is in `meta: audio`.  All parts are of one medium.  The caller
+ * closes them. */
+enum pl_status pl_import_media(struct pl_context *context, struct pl_part *parts, size_t count,
+                               const struct pl_import *import,
+                               struct pl_writer *writer) PL_MUST_CHECK;
 
 /* The three in one. */
 enum pl_status pl_import_file(struct pl_context *context, const char *path,

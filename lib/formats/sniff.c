@@ -30,9 +30,10 @@ static const struct magic {
     {"\x1f\x8b", 2, PL_FORMAT_AUTO, "compressed by gzip twice: pipe it through gzip -dc"},
     {"\xff\xfe", 2, PL_FORMAT_AUTO, "UTF-16 text: pipe it through iconv -f utf-16 -t utf-8"},
     {"\xfe\xff", 2, PL_FORMAT_AUTO, "UTF-16 text: pipe it through iconv -f utf-16 -t utf-8"},
-    {"\x89PNG", 4, PL_FORMAT_AUTO, "a PNG picture, which is not supported"},
-    {"\xff\xd8\xff", 3, PL_FORMAT_AUTO, "a JPEG picture, which is not supported"},
-    {"RIFF", 4, PL_FORMAT_AUTO, "a RIFF file (sound or picture), which is not supported"},
+    {"\x89PNG\r\n\x1a\n", 8, PL_FORMAT_PNG, NULL},
+    {"\xff\xd8\xff", 3, PL_FORMAT_AUTO, "a JPEG picture, which is not supported: make it a PNG"},
+    {"RF64", 4, PL_FORMAT_AUTO, "a sound of more than 4 GiB (RF64), which is not supported"},
+    {"RIFX", 4, PL_FORMAT_AUTO, "a big-endian RIFF file, which is not supported"},
     {"%PDF", 4, PL_FORMAT_AUTO, "a PDF document"},
     {"\x7f"
      "ELF",
@@ -74,6 +75,16 @@ static bool is_pickle(const uint8_t *bytes, size_t size)
 static bool is_tar(const uint8_t *bytes, size_t size)
 {
     return size >= TAR_MAGIC + 5 && memcmp(bytes + TAR_MAGIC, "ustar", 5) == 0;
+}
+
+/* RIFF, four bytes of size, and what it is. */
+static enum pl_format sniff_riff(const uint8_t *bytes, const char **refusal)
+{
+    if (memcmp(bytes + 8, "WAVE", 4) == 0) {
+        return PL_FORMAT_WAV;
+    }
+    *refusal = "a RIFF file that is no sound, which is not supported";
+    return PL_FORMAT_AUTO;
 }
 
 /* A zip archive is NPZ unless its first member says otherwise. */
@@ -130,6 +141,12 @@ enum pl_format pl_format_sniff(const void *data, size_t size, const char **refus
     if (is_idx(bytes, size)) {
         return PL_FORMAT_IDX;
     }
+    if (size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && !is_text(bytes, size)) {
+        return sniff_riff(bytes, refusal);
+    }
+    if (pl_pnm_sniff(bytes, size)) {
+        return PL_FORMAT_PNM;
+    }
     if (is_pickle(bytes, size) || is_tar(bytes, size)) {
         *refusal = is_tar(bytes, size)
                        ? "a tar archive (PyTorch's first checkpoints were such), which "
@@ -158,6 +175,9 @@ bool pl_sniff_wants_more(const void *data, size_t size)
         short_length = short_length && bytes[i] == 0;
     }
     if (short_length || !is_text(bytes, size)) { /* binary files need no quick answer */
+        return true;
+    }
+    if (pl_pnm_may_follow(bytes, size)) {
         return true;
     }
     for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
