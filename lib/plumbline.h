@@ -61,5 +61,7 @@
 #include "models/operand.h"
 #include "models/registry.h"
 #include "models/training_options.h"
+#include "train/forecaster.h"
+#include "train/recipe.h"
 
 #endif

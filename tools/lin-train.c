@@ -1,63 +1,144 @@
-/* lin-train: fit a linear forecaster to a series.
+/* lin-train: train a model: a forecaster of series, a language model.
  * SPDX-License-Identifier: MIT */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/version.h"
-#include "cli/tool.h"
-#include "models/operand.h"
-#include "models/training_options.h"
+#include "models/registry.h"
 #include "tensor/blas.h"
+#include "train/forecaster.h"
+#include "train/language.h"
 
 struct command {
-    struct pl_training_options training;
-    const char *update; /* the model to update */
-    bool rescale;
-    double forget;
+    const char *model; /* NULL: nlinear, or what a checkpoint holds */
+    struct pl_train_options train;
+    struct pl_language_options language;
+    struct pl_forecaster_options forecaster;
+    struct pl_list settings;
     bool list_models;
-    struct pl_import import;
 };
 
 static const struct pl_option options[] = {
-    PL_TRAINING_OPTIONS(struct command, training),
-    PL_TEXT(struct command, update, "update", 0, NULL, "MODEL",
-            "take the rows of DATA into MODEL, which they continue", "m.plumb"),
-    PL_FLAG(struct command, rescale, "rescale", 0, "no",
-            "with --update: standardise anew by all rows"),
-    PL_REAL(struct command, forget, "forget", 0, "1", 0, 1, "FACTOR",
-            "with --update: weight of the past against the new rows", "0.9"),
+    PL_TEXT(struct command, model, "model", 'm', NULL, "MODEL",
+            "the model, one of --list-models, nlinear when not given; auto: the best of the "
+            "forecasters by validation error",
+            "gla"),
     PL_FLAG(struct command, list_models, "list-models", 0, "no", "print the models and stop"),
-    PL_IMPORT_CSV_OPTIONS(struct command, import),
+    PL_TRAIN_OPTIONS(struct command, train),
+    PL_LANGUAGE_OPTIONS(struct command, language),
+    PL_FORECASTER_OPTIONS(struct command, forecaster),
     PL_OPTIONS_END,
 };
 
-/* What one run works on. */
-struct work {
-    struct pl_writer *writer;    /* open from the start, so that the next tool hears of a failure */
-    struct pl_operand data, old; /* old: the model to update */
-    struct pl_arena arena;       /* of names */
-    struct pl_panel panel;
-    struct pl_forecaster forecaster;
-    struct pl_training training;
+static const struct pl_option settings[] = {
+    PL_LIST(struct command, settings, "settings", 0, "KEY=VALUE", "settings of the model", NULL),
+    PL_OPTIONS_END,
 };
 
-/* The index-th model of the table that this program trains or reports; NULL behind the last.  The
- * language models are in the table for the library alone. */
-static const struct pl_model_type *model_at(size_t index)
+/* ---- Families of models: the options that mean something to each, beside those of the type ----
+ */
+
+static const struct pl_option forecaster_options[] = {
+    PL_FORECASTER_OPTIONS(struct command, forecaster),
+    PL_OPTIONS_END,
+};
+
+static const struct pl_option language_options[] = {
+    PL_TRAIN_OPTIONS(struct command, train),
+    PL_LANGUAGE_OPTIONS(struct command, language),
+    PL_OPTIONS_END,
+};
+
+static enum pl_status train_forecaster(struct pl_run *run, struct command *command,
+                                       const struct pl_model_type *type, struct pl_writer *writer)
 {
-    for (const struct pl_model_type *type = pl_models; type->name; type++)
-        if (type->family != PL_FAMILY_LANGUAGE && index-- == 0)
-            return type;
-    return NULL;
+    static const char *const recipe[] = {"batch=32", "lr=0.005", NULL};
+    struct pl_training_options *training = &command->forecaster.training;
+    (void)type; /* auto has none */
+    if (command->settings.count)
+        return pl_fail(&run->context, PL_USAGE, "--set %s: %s has no such option",
+                       command->settings.items[0], command->model ? command->model : "nlinear");
+    if (pl_recipe_apply(run, command, recipe))
+        return run->context.status;
+    training->model = command->model;
+    training->linear.recipe.batch = command->train.batch;
+    training->linear.recipe.rate = command->train.rate;
+    return pl_train_forecaster(run, &command->forecaster, writer);
 }
+
+static enum pl_status train_language(struct pl_run *run, struct command *command,
+                                     const struct pl_model_type *type, struct pl_writer *writer)
+{
+    return pl_train_language(run, command, &command->train, &command->language, type,
+                             &command->settings, writer);
+}
+
+static const struct trainer {
+    enum pl_model_family family;
+    const struct pl_option *options;
+    enum pl_status (*train)(struct pl_run *run, struct command *command,
+                            const struct pl_model_type *type, struct pl_writer *writer);
+} trainers[] = {
+    {PL_FAMILY_LINEAR, forecaster_options, train_forecaster},
+    {PL_FAMILY_LANGUAGE, language_options, train_language},
+};
+
+/* ---- Which model ---------------------------------------------------------------------------- */
+
+/* *type NULL: auto, or what the checkpoint holds, which is a model trained by steps. */
+static enum pl_status find_type(struct pl_context *context, const struct command *command,
+                                const struct pl_model_type **type, const struct trainer **trainer)
+{
+    const char *name = command->model;
+    enum pl_model_family family = PL_FAMILY_LANGUAGE;
+    *type = NULL;
+    if (name ? strcmp(name, "auto") == 0 : !command->train.resume) {
+        *type = name ? NULL : pl_model_find("nlinear");
+        family = PL_FAMILY_LINEAR;
+    } else if (name) {
+        *type = pl_model_find(name);
+        if (!*type)
+            return pl_fail(context, PL_USAGE,
+                           "unknown model '%s': lin-train --list-models lists "
+                           "them",
+                           name);
+        family = (*type)->family;
+    }
+    for (size_t i = 0; i < sizeof trainers / sizeof *trainers; i++) {
+        *trainer = &trainers[i];
+        if (trainers[i].family == family)
+            return PL_OK;
+    }
+    return pl_fail(context, PL_USAGE, "%s is a baseline: there is nothing to train", name);
+}
+
+static enum pl_status refuse(struct pl_context *context, const void *arguments, const char *option)
+{
+    const struct command *command = arguments;
+    const struct pl_model_type *type;
+    const struct trainer *trainer;
+    if (strcmp(option, "model") == 0 || strcmp(option, "list-models") == 0)
+        return PL_OK;
+    if (find_type(context, command, &type, &trainer))
+        return context->status;
+    if (pl_option_find(trainer->options, option) ||
+        (type && pl_option_find(type->options, option)) || (!type && strcmp(option, "lr") == 0))
+        return PL_OK;
+    return pl_fail(context, PL_USAGE, "--%s is not for %s", option,
+                   type             ? type->name
+                   : command->model ? command->model
+                                    : "what is trained by steps");
+}
+
+/* ---- The table of models -------------------------------------------------------------------- */
 
 static enum pl_status list_model(struct pl_context *context, const struct pl_model_type *type,
                                  struct pl_buffer *text)
 {
-    if (pl_buffer_printf(context, text, "%s: %s\n   ", type->name, type->summary))
+    const char *dashes = type->family == PL_FAMILY_LANGUAGE ? "" : "--";
+    if (pl_buffer_printf(context, text, "%s: %s\n   %s", type->name, type->summary,
+                         *dashes ? "" : " --set"))
         return context->status;
     for (const struct pl_option *option = type->options; option->name; option++)
-        if (pl_buffer_printf(context, text, " --%s", option->name))
+        if (pl_buffer_printf(context, text, " %s%s", dashes, option->name))
             return context->status;
     return pl_buffer_printf(context, text, type->source ? "\n    %s\n" : "\n", type->source);
 }
@@ -66,8 +147,7 @@ static enum pl_status list_models(struct pl_run *run)
 {
     struct pl_buffer text = {0};
     enum pl_status status = PL_OK;
-    const struct pl_model_type *type;
-    for (size_t i = 0; !status && (type = model_at(i)); i++)
+    for (const struct pl_model_type *type = pl_models; type->name && !status; type++)
         status = list_model(&run->context, type, &text);
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
@@ -77,137 +157,57 @@ static enum pl_status list_models(struct pl_run *run)
 
 static bool made(size_t index, struct pl_made *out)
 {
-    const struct pl_model_type *type = model_at(index); /* asked one by one, up to the end */
-    if (type)
+    const struct pl_model_type *type = &pl_models[index]; /* asked one by one, up to the end */
+    if (type->name)
         *out = (struct pl_made){type->name, type->summary, type->source, type->options};
-    return type != NULL;
+    return type->name != NULL;
 }
 
-static void say_epoch(void *user, int64_t epoch, double training_mse, double validation_mse)
+/* The index-th key that --set takes for a model: those of all types on the loop. */
+static const char *setting_key(size_t index)
 {
-    pl_run_note(user, "epoch %lld: mse %.4f in training, %.4f in validation", (long long)epoch,
-                training_mse, validation_mse);
-}
-
-static enum pl_status train(struct pl_run *run, const struct command *command, struct work *work)
-{
-    struct pl_context *context = &run->context;
-    struct pl_panel_options panel_options;
-    struct pl_buffer text = {0};
-    if (command->rescale || command->forget < 1)
-        return pl_fail(context, PL_USAGE, "%s has an effect only with --update",
-                       command->rescale ? "--rescale" : "--forget");
-    if (pl_training_from_options(context, &command->training, run->common.seed, &work->arena,
-                                 &work->training, &panel_options) ||
-        pl_operand_open(context, &work->data, pl_run_operand(run, 0), &command->import) ||
-        pl_operand_panel(context, &work->data, &panel_options, &work->panel))
-        return context->status;
-    work->training.epoch = say_epoch;
-    work->training.user = run;
-    enum pl_status status;
-    if (run->common.explain) {
-        status = pl_forecaster_explain(context, &work->panel, &work->training, &text);
-        if (!status)
-            status = pl_run_text_output(run, text.data, text.size);
-    } else {
-        status = pl_forecaster_train(context, &work->forecaster, &work->panel, &work->training);
-        if (!status)
-            status = pl_forecaster_report(context, &work->forecaster, &text);
-        if (!status)
-            pl_run_note_lines(run, text.data);
+    for (const struct pl_model_type *type = pl_models; type->name; type++) {
+        if (type->family != PL_FAMILY_LANGUAGE)
+            continue;
+        for (const struct pl_option *option = type->options; option->name; option++)
+            if (index-- == 0)
+                return option->name;
     }
-    pl_buffer_release(&text);
-    return status;
+    return NULL;
 }
 
-static enum pl_status update(struct pl_run *run, const struct command *command, struct work *work)
-{
-    struct pl_context *context = &run->context;
-    struct pl_forecaster *f = &work->forecaster;
-    struct pl_panel_options panel_options;
-    if (run->common.explain)
-        return pl_fail(context, PL_USAGE, "--explain has nothing to say of --update");
-    if (!(command->forget > 0))
-        return pl_fail(context, PL_USAGE, "--forget 0: must be more than 0");
-    if (strcmp(command->update, "-") == 0 && strcmp(pl_run_operand(run, 0), "-") == 0)
-        return pl_fail(context, PL_USAGE, "MODEL and DATA cannot both be standard input");
-    if (pl_operand_open(context, &work->old, command->update, NULL) ||
-        pl_operand_model(context, &work->old, f) ||
-        pl_training_check_update(context, &command->training, f) ||
-        pl_operand_open(context, &work->data, pl_run_operand(run, 0), &command->import))
-        return context->status;
-    if (command->training.missing >= 0)
-        f->missing = command->training.missing;
-    pl_forecaster_panel_options(f, &panel_options);
-    if (pl_operand_panel(context, &work->data, &panel_options, &work->panel) ||
-        pl_forecaster_update(context, f, &work->panel, command->forget, command->rescale))
-        return context->status;
-    const struct pl_part_errors *errors = &f->contenders[0].validation;
-    pl_run_note(run, "%lld windows added, %lld in all", (long long)errors->windows,
-                (long long)f->training_windows);
-    for (int i = 0; i < f->contender_count && errors->windows > 0; i++)
-        pl_run_note(run, "%-15s mse %.4f, mae %.4f on them%s", f->contenders[i].type->name,
-                    f->contenders[i].validation.mse, f->contenders[i].validation.mae,
-                    i == 0 ? ", before it learned from them" : "");
-    return PL_OK;
-}
-
-static enum pl_status write_model(struct pl_run *run, struct work *work)
-{
-    struct pl_context *context = &run->context;
-    struct pl_history history = {0};
-    enum pl_status status = pl_history_start(context, &history, run->tool->name, PL_VERSION,
-                                             run->argc, run->argv, run->common.seed);
-    if (!status && work->old.path)
-        status = pl_operand_history(context, &work->old, &history);
-    if (!status)
-        status = pl_operand_history(context, &work->data, &history);
-    if (!status)
-        status = pl_forecaster_save(context, &work->forecaster,
-                                    run->common.history ? &history : NULL, work->writer);
-    pl_history_release(&history);
-    if (status)
-        return status;
-    struct pl_writer *writer = work->writer;
-    work->writer = NULL; /* freed by the commit */
-    return pl_writer_commit(context, writer);
-}
-
-static enum pl_status open_output(struct pl_run *run, struct work *work)
-{
-    if (pl_run_binary_output(run))
-        return run->context.status;
-    work->writer = pl_writer_open(&run->context, run->common.output);
-    return work->writer ? PL_OK : run->context.status;
-}
+/* ---- The run -------------------------------------------------------------------------------- */
 
 static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
-    const struct command *command = arguments;
-    struct work work = {0};
+    struct command *command = arguments;
+    struct pl_context *context = &run->context;
+    const struct pl_model_type *type;
+    const struct trainer *trainer;
+    struct pl_writer *writer = NULL;
     if (command->list_models)
         return list_models(run);
-    enum pl_status status = run->common.explain ? PL_OK : open_output(run, &work);
-    if (!status)
-        status = command->update ? update(run, command, &work) : train(run, command, &work);
-    if (!status && !run->common.explain)
-        status = write_model(run, &work);
-    if (status)
-        pl_writer_abort(&run->context, work.writer, run->tool->name);
-    pl_forecaster_release(&work.forecaster);
-    pl_panel_release(&work.panel);
-    pl_calendar_release(&work.training.calendar);
-    pl_arena_release(&work.arena);
-    if (work.data.path)
-        pl_operand_close(&work.data);
-    if (work.old.path)
-        pl_operand_close(&work.old);
-    return status;
+    if (find_type(context, command, &type, &trainer))
+        return context->status;
+    if (run->common.explain)
+        return trainer->train(run, command, type, NULL);
+    if (pl_run_binary_output(run))
+        return context->status;
+    writer = pl_writer_open(context, run->common.output);
+    if (!writer)
+        return context->status;
+    if (trainer->train(run, command, type, writer)) {
+        pl_writer_abort(context, writer, run->tool->name);
+        return context->status;
+    }
+    return pl_writer_commit(context, writer);
 }
 
 static const struct pl_example examples[] = {
     {"lin-train -m nlinear -L 168 -H 24 --missing linear data/beijing.csv > m.plumb",
      "Train on all rows"},
+    {"lin-task mqar --rows 2000 | lin-train -m deltanet -s dim=32 -s heads=2 --steps 50 > q.plumb",
+     "Train a language model on a recall task"},
     {NULL, NULL}};
 
 static const char *const alone[] = {"list-models", NULL};
@@ -217,16 +217,20 @@ int main(int argc, char **argv)
 {
     static const struct pl_tool tool = {
         .name = "lin-train",
-        .summary = "fit a linear forecaster to a series",
+        .summary = "train a forecaster on a series, or a language model on text",
         .operands = "[DATA]",
         .most = 1,
         .options = options,
         .unused = unused,
         .alone = alone,
+        .settings = settings,
+        .setting_key = setting_key,
         .made = made,
+        .refuse = refuse,
         .command_size = sizeof(struct command),
         .examples = examples,
-        .see_also = "lin-forecast(1), lin-eval(1), lin-merge(1), plumbline-models(7)",
+        .see_also = "lin-forecast(1), lin-eval(1), lin-merge(1), "
+                    "plumbline-models(7)",
         .run = run_command,
         .describe = pl_blas_describe,
     };

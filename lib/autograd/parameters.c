@@ -55,9 +55,7 @@ struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_param
     }
     parameter->init = init;
     parameter->name = pl_arena_text(context, &parameters->arena, name, strlen(name));
-    variable->value =
-        pl_arena_new(context, &parameters->arena, (size_t)variable->count, sizeof *variable->value);
-    if (!parameter->name || !variable->value || append(context, parameters, parameter))
+    if (!parameter->name || append(context, parameters, parameter))
         return NULL;
     return variable;
 }

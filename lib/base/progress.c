@@ -9,7 +9,7 @@
 
 #include "base/number.h"
 
-static double now(void)
+double pl_seconds(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -21,7 +21,7 @@ void pl_progress_start(struct pl_progress *progress, const char *what, const cha
 {
     bool quiet = progress->quiet;
     *progress = (struct pl_progress){.what = what, .unit = unit, .total = total, .quiet = quiet};
-    progress->started = now();
+    progress->started = pl_seconds();
     progress->shown = progress->started;
 }
 
@@ -71,7 +71,7 @@ bool pl_progress_line(struct pl_progress *progress, bool terminal, char line[PL_
     if (progress->quiet || progress->started == 0) {
         return false;
     }
-    double time = now(), elapsed = time - progress->started;
+    double time = pl_seconds(), elapsed = time - progress->started;
     if (terminal ? elapsed < 2 || time - progress->shown < 0.2 : time - progress->shown < 60) {
         return false;
     }

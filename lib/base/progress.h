@@ -19,6 +19,8 @@ struct pl_progress {
     char note[64];         /* free text behind the figures: the loss */
 };
 
+double pl_seconds(void); /* of a clock that only goes forward */
+
 void pl_progress_start(struct pl_progress *progress, const char *what, const char *unit,
                        uint64_t total);
 void pl_progress_add(struct pl_progress *progress, uint64_t done);

@@ -11,8 +11,9 @@
 
 static bool changes_results(const struct pl_option *option)
 {
-    static const char *const idle[] = {"threads", "output", "quiet",  "verbose",
-                                       "memory",  "lock",   "resume", NULL};
+    static const char *const idle[] = {"threads",          "output", "quiet",  "verbose",
+                                       "memory",           "lock",   "resume", "checkpoint",
+                                       "checkpoint-every", "log",    NULL};
     for (const char *const *name = idle; *name; name++)
         if (strcmp(*name, option->name) == 0)
             return false;

@@ -91,6 +91,14 @@ void pl_run_progress(struct pl_run *run)
     print_line(run, stamp, line);
 }
 
+bool pl_run_given(const struct pl_run *run, const char *option)
+{
+    for (size_t i = 0; i < run->settings->count; i++)
+        if (strcmp(run->settings->entries[i].option->name, option) == 0)
+            return run->settings->entries[i].source > 0;
+    return false;
+}
+
 const char *pl_run_operand(const struct pl_run *run, int index)
 {
     return index < run->operand_count ? run->operands[index] : "-";
@@ -123,16 +131,6 @@ enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t s
         return pl_output_commit(context, &output);
     pl_output_abort(&output);
     return status;
-}
-
-bool pl_run_given(const struct pl_run *run, const char *option)
-{
-    const struct pl_settings *settings = run->settings;
-
-    for (size_t i = 0; i < settings->count; i++)
-        if (!settings->entries[i].shared && strcmp(settings->entries[i].option->name, option) == 0)
-            return settings->entries[i].source > 0;
-    return false;
 }
 
 static enum pl_status print_version(struct pl_run *run, bool verbose)

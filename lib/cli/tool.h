@@ -39,6 +39,7 @@ struct pl_made {
 };
 
 struct pl_run;
+struct pl_settings; /* cli/settings.h */
 
 struct pl_tool {
     const char *name;     /* "ts-info" */
@@ -88,8 +89,8 @@ int pl_tool_main(const struct pl_tool *tool, int argc, char **argv);
 /* The operand at index, or "-" when there are fewer. */
 const char *pl_run_operand(const struct pl_run *run, int index);
 
-/* Whether the tool's own option of that name was given, by the command line or a configuration
- * file: for options whose use depends on what the operands turn out to be. */
+/* Whether the option of that name was given, by the command line or a configuration file: for
+ * options whose use or default depends on others, or on what the operands turn out to be. */
 bool pl_run_given(const struct pl_run *run, const char *option);
 
 /* Several such lines, each ended by a newline. */

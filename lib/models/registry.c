@@ -16,6 +16,7 @@ struct holder {
 static const struct pl_option linear_options[] = {
     PL_WINDOW_OPTIONS(struct holder, model),
     PL_FIT_OPTIONS(struct holder, model),
+    PL_RATE_OPTIONS(struct holder, model),
     PL_RECIPE_OPTIONS(struct holder, model),
     PL_OPTIONS_END,
 };
@@ -23,6 +24,7 @@ static const struct pl_option linear_options[] = {
 static const struct pl_option dlinear_options[] = {
     PL_WINDOW_OPTIONS(struct holder, model),
     PL_FIT_OPTIONS(struct holder, model),
+    PL_RATE_OPTIONS(struct holder, model),
     PL_RECIPE_OPTIONS(struct holder, model),
     PL_AVERAGE_OPTION(struct holder, model),
     PL_OPTIONS_END,

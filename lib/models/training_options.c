@@ -7,8 +7,6 @@
 
 #include "base/number.h"
 
-static const char *const models[] = {"nlinear", "dlinear", "linear", "mean", "auto"};
-
 static enum pl_status take_ridge(struct pl_context *context, const char *text, double *ridge)
 {
     *ridge = -1;
@@ -47,7 +45,7 @@ enum pl_status pl_training_from_options(struct pl_context *context,
     const struct pl_linear_options *linear = &options->linear;
     int missing = options->missing < 0 ? PL_MISSING_ERROR : options->missing;
     *training =
-        (struct pl_training){.type = pl_model_find(models[options->model < 0 ? 0 : options->model]),
+        (struct pl_training){.type = pl_model_find(options->model ? options->model : "nlinear"),
                              .lookback = linear->lookback,
                              .horizon = linear->horizon,
                              .individual = linear->individual,
@@ -84,7 +82,7 @@ enum pl_status pl_training_check_update(struct pl_context *context,
         const char *name;
         bool differs;
     } settings[] = {
-        {"--model", options->model >= 0 && strcmp(models[options->model], f->type->name)},
+        {"--model", options->model && strcmp(options->model, f->type->name)},
         {"--lookback", linear->lookback && linear->lookback != f->lookback},
         {"--horizon", linear->horizon && linear->horizon != f->horizon},
         {"--individual", linear->individual && !f->individual},

@@ -7,7 +7,7 @@
 #include "models/forecaster.h"
 
 struct pl_training_options {
-    int model; /* index into PL_TRAINING_MODELS; -1: not given */
+    const char *model; /* of the registry, or "auto"; NULL: not given */
     struct pl_linear_options linear;
     const char *target, *past, *future; /* names of columns */
     bool target_only;
@@ -16,14 +16,10 @@ struct pl_training_options {
     int scale, stats, missing; /* enum pl_scale, pl_stats, pl_missing; missing -1: not given */
 };
 
-#define PL_TRAINING_MODELS "nlinear|dlinear|linear|mean|auto"
-
-/* Rows for a struct s whose member m is a struct pl_training_options. */
+/* Rows for a struct s whose member m is a struct pl_training_options; its model, and batch and
+ * learning rate of adam, are set by the caller. */
 /* clang-format off */
 #define PL_TRAINING_OPTIONS(s, m)                                                                  \
-    PL_CHOICE(s, m.model, "model", 'm', NULL, PL_TRAINING_MODELS, "MODEL",                         \
-              "the model, nlinear when not given; auto: the best of them and of the baselines by " \
-              "validation error"),                                                                 \
     PL_WINDOW_OPTIONS(s, m.linear),                                                                \
     PL_FIT_OPTIONS(s, m.linear),                                                                   \
     PL_TEXT(s, m.split, "split", 0, NULL, "SPLIT",                                                 \

@@ -1,0 +1,268 @@
+/* A training as lin-train runs it: see job.h.
+ * SPDX-License-Identifier: MIT */
+#include "train/job.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "base/version.h"
+#include "formats/input.h"
+
+static bool is_resumed(const struct pl_job *job)
+{
+    return job->options->resume != NULL;
+}
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+/* "30s", "10m", "2h", or seconds. */
+static enum pl_status parse_time(struct pl_context *context, const char *option, const char *text,
+                                 double *seconds)
+{
+    size_t size = strlen(text);
+    const char *units = "smh", *unit = size ? strchr(units, text[size - 1]) : NULL;
+    static const double factors[] = {1, 60, 3600};
+    if (!pl_parse_double(text, unit ? size - 1 : size, seconds) || !(*seconds >= 0) ||
+        *seconds > 1e9)
+        return pl_fail(context, PL_USAGE, "--%s '%s': not a time such as 30s, 10m or 2h", option,
+                       text);
+    *seconds *= unit ? factors[unit - units] : 1;
+    return PL_OK;
+}
+
+static enum pl_status make_options(struct pl_context *context,
+                                   const struct pl_train_options *options,
+                                   struct pl_loop_options *loop)
+{
+    *loop = (struct pl_loop_options){
+        .steps = options->steps,
+        .accumulate = options->accumulate,
+        .clip = options->clip,
+        .schedule = {.kind = (enum pl_schedule_kind)options->schedule,
+                     .peak = options->rate,
+                     .least = options->least,
+                     .warmup = pl_schedule_warmup(options->warmup, options->steps),
+                     .steps = options->steps},
+        .optimiser = {.kind = (enum pl_optimiser_kind)options->optimiser,
+                      .decay = options->decay,
+                      .beta1 = 0.9,
+                      .beta2 = 0.95,
+                      .eps = 1e-8,
+                      .momentum = options->momentum},
+        .validate_every = options->validate_every,
+        .log = options->log,
+        .checkpoint = options->checkpoint ? options->checkpoint : options->resume,
+    };
+    return parse_time(context, "checkpoint-every",
+                      options->checkpoint_every ? options->checkpoint_every : "10m",
+                      &loop->checkpoint_every);
+}
+
+static enum pl_status check_seed(struct pl_job *job, const struct pl_meta_node *training)
+{
+    struct pl_run *run = job->run;
+    int64_t seed = run->common.seed;
+    if (pl_meta_int(&run->context, training, "seed", &seed))
+        return run->context.status;
+    if (pl_run_given(run, "seed") && seed != run->common.seed)
+        return pl_fail(&run->context, PL_USAGE,
+                       "the checkpoint is of a run with other options: --seed %" PRId64
+                       " was %" PRId64,
+                       run->common.seed, seed);
+    run->common.seed = seed;
+    return PL_OK;
+}
+
+static enum pl_status open_checkpoint(struct pl_job *job)
+{
+    struct pl_context *context = &job->run->context;
+    struct pl_source source;
+    if (pl_input_bundle(context, job->options->resume, NULL, &source, &job->resumed))
+        return context->status;
+    const struct pl_meta_node *training =
+        pl_meta_find(pl_bundle_document(&job->resumed, "model"), "training");
+    const struct pl_meta_node *options = pl_meta_find(training, "options");
+    if (!options || !pl_meta_find(training, "step"))
+        return pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of a training",
+                       job->resumed.source);
+    if (pl_recipe_resume(job->run, job->command, job->recipe, options) || check_seed(job, training))
+        return pl_fail_at(context, "%s", job->resumed.source);
+    return PL_OK;
+}
+
+enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
+{
+    struct pl_context *context = &job->run->context;
+    job->recipe = recipe;
+    if (is_resumed(job) ? open_checkpoint(job) : pl_recipe_apply(job->run, job->command, recipe))
+        return context->status;
+    job->loop.context = context;
+    return make_options(context, job->options, &job->loop.options);
+}
+
+void pl_job_close(struct pl_job *job)
+{
+    pl_loop_release(&job->loop);
+    pl_bundle_release(&job->resumed);
+}
+
+/* ---- Writing ------------------------------------------------------------------------------- */
+
+/* A resumed run is the same step of the history as the run that it goes on with. */
+static enum pl_status write_history(struct pl_job *job, struct pl_writer *writer)
+{
+    struct pl_run *run = job->run;
+    struct pl_context *context = &run->context;
+    if (!run->common.history)
+        return PL_OK;
+    if (is_resumed(job)) {
+        const struct pl_meta_node *history = pl_bundle_document(&job->resumed, "history");
+        return history ? pl_writer_meta(context, writer, "history", history) : PL_OK;
+    }
+    struct pl_history history = {0};
+    enum pl_status status = pl_history_start(context, &history, run->tool->name, PL_VERSION,
+                                             run->argc, run->argv, run->common.seed);
+    if (!status)
+        status = job->inputs(job->objective.self, context, &history);
+    if (!status)
+        status = pl_history_write(context, &history, writer);
+    pl_history_release(&history);
+    return status;
+}
+
+static enum pl_status write_model(struct pl_job *job, struct pl_writer *writer, bool checkpoint)
+{
+    struct pl_context *context = &job->run->context;
+    struct pl_meta meta = {0};
+    struct pl_meta_node *training = pl_meta_add_map(context, &meta, NULL, NULL);
+    pl_loop_document(&job->loop, &meta, training);
+    pl_meta_add_int(context, &meta, training, "seed", job->run->common.seed);
+    pl_meta_add_int(context, &meta, training, "data", job->data);
+    pl_recipe_write(job->run, job->command, job->recipe, &meta, training);
+    enum pl_status status = pl_meta_ok(&meta, context) ? PL_OK : context->status;
+    if (!status)
+        status = job->write(job->objective.self, context, training, writer);
+    if (!status && checkpoint)
+        status = pl_loop_write(&job->loop, writer);
+    if (!status)
+        status = write_history(job, writer);
+    pl_meta_release(&meta);
+    return status ? status : pl_writer_end(context, writer);
+}
+
+/* The loop's objective is a copy of the job's with the job as self, so that it can save. */
+static enum pl_status save(void *self, struct pl_loop *loop, const char *path)
+{
+    struct pl_job *job = self;
+    struct pl_writer *writer = pl_writer_open(loop->context, path);
+    if (!writer)
+        return loop->context->status;
+    if (write_model(job, writer, true)) {
+        pl_writer_abort(loop->context, writer, job->run->tool->name);
+        return loop->context->status;
+    }
+    return pl_writer_commit(loop->context, writer);
+}
+
+static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t index)
+{
+    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
+    return objective->loss(objective->self, tape, index);
+}
+
+static enum pl_status validate(void *self, struct pl_tape *tape, double *value)
+{
+    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
+    return objective->validate(objective->self, tape, value);
+}
+
+/* ---- Running ------------------------------------------------------------------------------- */
+
+static void watch(void *user, const struct pl_loop *loop)
+{
+    struct pl_job *job = user;
+    struct pl_run *run = job->run;
+    if (loop->options.validate_every && loop->step % loop->options.validate_every == 0 &&
+        loop->objective->validate && loop->step < loop->options.steps)
+        pl_run_note(run, "step %" PRId64 ": loss %.4f, validation %.4f", loop->step, loop->loss,
+                    loop->validation);
+    snprintf(run->progress.note, sizeof run->progress.note, "step %" PRId64 ", loss %.4f",
+             loop->step, loop->loss);
+    pl_progress_add(&run->progress, (uint64_t)(loop->options.accumulate * loop->objective->units));
+    pl_run_progress(run);
+}
+
+static void report(const struct pl_job *job, int64_t first, double seconds)
+{
+    const struct pl_loop *loop = &job->loop;
+    char validation[48] = "";
+    const double units =
+        (double)((loop->step - first) * loop->options.accumulate) * (double)job->objective.units;
+    if (job->objective.validate && loop->step > 0)
+        snprintf(validation, sizeof validation, ", validation %.4f", loop->validation);
+    if (loop->skipped)
+        pl_warn(&job->run->context,
+                "%" PRId64 " steps were skipped: their gradients were not finite", loop->skipped);
+    pl_run_note(job->run, "%" PRId64 " steps: loss %.4f%s; %.4g %s in %.1f s, %.4g a second",
+                loop->step, loop->loss, validation, units, job->unit, seconds,
+                seconds > 0 ? units / seconds : 0);
+}
+
+static enum pl_status check_data(const struct pl_job *job)
+{
+    struct pl_context *context = &job->run->context;
+    int64_t data = job->data;
+    const struct pl_meta_node *model = pl_bundle_document(&job->resumed, "model");
+    if (pl_meta_int(context, model, "training.data", &data))
+        return pl_fail_at(context, "%s: meta model", job->resumed.source);
+    if (data != job->data)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: the checkpoint is of a run on %" PRId64 " %s; these are %" PRId64,
+                       job->resumed.source, data, job->unit, job->data);
+    return PL_OK;
+}
+
+static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
+{
+    struct pl_context *context = &job->run->context;
+    struct pl_loop *loop = &job->loop;
+    *objective = job->objective;
+    objective->self = job;
+    objective->loss = loss;
+    objective->validate = job->objective.validate ? validate : NULL;
+    objective->save = save;
+    loop->objective = objective;
+    loop->stop = pl_run_stopped;
+    loop->watch = watch;
+    loop->user = job;
+    if (pl_loop_start(loop))
+        return context->status;
+    return is_resumed(job) && (check_data(job) || pl_loop_read(loop, &job->resumed))
+               ? context->status
+               : PL_OK;
+}
+
+enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)
+{
+    struct pl_run *run = job->run;
+    struct pl_objective objective;
+    if (start(job, &objective))
+        return run->context.status;
+    const int64_t first = job->loop.step, units = job->loop.options.accumulate * objective.units;
+    pl_progress_start(&run->progress, "training", job->unit,
+                      (uint64_t)((job->loop.options.steps - first) * units));
+    const double started = pl_seconds();
+    pl_run_hold_signals(true);
+    enum pl_status status = pl_loop_run(&job->loop);
+    if (job->loop.stopped && !status)
+        pl_run_note(run, "stopped at step %" PRId64 "%s%s", job->loop.step,
+                    job->loop.saved ? "; go on with --resume " : ", nothing is saved",
+                    job->loop.saved ? job->loop.options.checkpoint : "");
+    pl_run_hold_signals(false); /* ends here by the signal, if one came */
+    if (status)
+        return status;
+    report(job, first, pl_seconds() - started);
+    return write_model(job, writer, false);
+}

@@ -1,0 +1,106 @@
+/* A training as lin-train runs it: what all families of models on the loop have in common.
+ * SPDX-License-Identifier: MIT
+ *
+ * Options become a loop, a checkpoint is found and checked against them, progress is shown, and
+ * the model is written with where it comes from.  A family (language.c) brings the data, the
+ * objective and how a model is written:
+ *
+ *     struct pl_job job = {.run = run, .command = command, .options = &command->train, ...};
+ *     status = pl_job_open(&job, recipe);       (options; the checkpoint to resume, if any)
+ *     ... the model and its data, with what job.resumed holds ...
+ *     status = pl_job_run(&job);
+ *     pl_job_close(&job); */
+#ifndef PL_TRAIN_JOB_H
+#define PL_TRAIN_JOB_H
+
+#include "cli/tool.h"
+#include "stream/history.h"
+#include "train/loop.h"
+#include "train/recipe.h"
+
+/* The options of lin-train that are about steps; what is not given comes from a recipe. */
+struct pl_train_options {
+    int64_t steps, batch, accumulate;
+    double rate, least, warmup, decay, clip, momentum;
+    int schedule, optimiser; /* enum pl_schedule_kind, enum pl_optimiser_kind */
+    int64_t validate_every;
+    const char *log, *checkpoint, *checkpoint_every, *resume;
+};
+
+/* Rows for a struct s whose member m is a struct pl_train_options. */
+/* clang-format off */
+#define PL_TRAIN_OPTIONS(s, m)                                                                     \
+    PL_INT(s, m.steps, "steps", 0, NULL, 0, 1e12, "N",                                             \
+           "updates of the weights; language models: 1000", "600"),                                \
+    PL_INT(s, m.batch, "batch", 0, NULL, 1, 1e6, "N",                                              \
+           "windows or samples that go through the model together; language models and adam: 32",  \
+           "16"),                                                                                  \
+    PL_INT(s, m.accumulate, "accumulate", 0, NULL, 1, 1e6, "N",                                    \
+           "batches whose gradients are added up for one step; 1 when not given", "4"),            \
+    PL_REAL(s, m.rate, "lr", 0, NULL, 0, 1e12, "RATE",                                             \
+            "the highest learning rate; language models: 0.003; adam: 0.005, in the first two "    \
+            "epochs",                                                                              \
+            "0.004"),                                                                              \
+    PL_CHOICE(s, m.schedule, "schedule", 0, NULL, PL_SCHEDULES, "SHAPE",                           \
+              "how the rate falls after the warm-up; language models: cosine"),                    \
+    PL_REAL(s, m.warmup, "warmup", 0, NULL, 0, 1e12, "SHARE",                                      \
+            "share of the steps in which the rate rises, from 1 on their number; language models: " \
+            "0.05",                                                                                \
+            "0.1"),                                                                                \
+    PL_REAL(s, m.least, "min-lr", 0, NULL, 0, 1, "SHARE",                                          \
+            "share of the highest rate that is left at the end; language models: 0.1", "0"),       \
+    PL_CHOICE(s, m.optimiser, "optimiser", 0, NULL, PL_OPTIMISERS, "OPTIMISER",                    \
+              "language models: adamw"),                                                           \
+    PL_REAL(s, m.decay, "wd", 0, NULL, 0, 1e3, "DECAY",                                            \
+            "weight decay of matrices; norms, biases and gates have none; language models: 0.01",  \
+            "0.1"),                                                                                \
+    PL_REAL(s, m.momentum, "momentum", 0, NULL, 0, 1, "FACTOR",                                    \
+            "with sgd; 0.9 when not given", "0"),                                                  \
+    PL_REAL(s, m.clip, "clip", 0, NULL, 0, 1e12, "NORM",                                           \
+            "gradients are scaled down to this norm; 0: never; language models: 1", "0.5"),        \
+    PL_INT(s, m.validate_every, "eval-every", 0, NULL, 0, 1e12, "STEPS",                            \
+           "measure the validation loss every so many steps; at the end alone when not given", "100"),         \
+    PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
+            "append a CSV row a step: loss, rate, norm of the gradient, validation loss",          \
+            "run.csv"),                                                                            \
+    PL_TEXT(s, m.checkpoint, "checkpoint", 0, NULL, "FILE",                                        \
+            "where the state of the training is saved: now and then, and on SIGTERM or SIGINT",    \
+            "ck.plumb"),                                                                           \
+    PL_TEXT(s, m.checkpoint_every, "checkpoint-every", 0, NULL, "TIME",                           \
+            "time between checkpoints, in s, m or h; 10m when not given; 0: only when stopped", "30s"),                \
+    PL_TEXT(s, m.resume, "resume", 0, NULL, "FILE",                                                \
+            "go on from a checkpoint, to the same model as without the break", "ck.plumb")
+/* clang-format on */
+
+/* Items of a recipe that all families on the loop have in common, with their defaults. */
+#define PL_TRAIN_RECIPE "accumulate=1", "momentum=0.9"
+
+struct pl_job {
+    /* Set by the caller. */
+    struct pl_run *run;
+    void *command;                    /* the struct of the tool's table */
+    struct pl_train_options *options; /* in it */
+    struct pl_objective objective;    /* all but save */
+    const char *unit;                 /* of objective.units: "tokens" */
+    int64_t data;                     /* size of the data, which a resumed run must find again */
+    /* Writes the model's records; training is kept in its document. */
+    enum pl_status (*write)(void *self, struct pl_context *context,
+                            const struct pl_meta_node *training, struct pl_writer *writer);
+    /* Adds what the model is made from. */
+    enum pl_status (*inputs)(void *self, struct pl_context *context, struct pl_history *history);
+    /* Set by the functions. */
+    const char *const *recipe;
+    struct pl_bundle resumed; /* the checkpoint; without --resume, nothing */
+    struct pl_loop loop;
+};
+
+/* Reads the checkpoint, if --resume names one, and sets the options that were not given: from it,
+ * or from the recipe.  PL_USAGE lists the options that say otherwise than the checkpoint. */
+enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe) PL_MUST_CHECK;
+
+/* Trains, then writes the model.  When it was stopped, the checkpoint is written, nothing else, and
+ * the tool ends by the signal. */
+enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer) PL_MUST_CHECK;
+void pl_job_close(struct pl_job *job);
+
+#endif

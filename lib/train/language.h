@@ -1,0 +1,45 @@
+/* Training language models: the objective, the data, and what lin-train does with both.
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_TRAIN_LANGUAGE_H
+#define PL_TRAIN_LANGUAGE_H
+
+#include "models/lm.h"
+#include "train/job.h"
+
+struct pl_language_options {
+    int64_t length;        /* tokens of a window; 0: the default, or those of a row */
+    const char *tokenizer; /* a file; NULL: bytes, or the stream's own */
+    const char *valid;     /* a corpus to validate on */
+    double valid_share;    /* of the data, at its end, held out to validate on */
+    int64_t valid_windows; /* most windows, or rows, to validate on; 0: the default */
+};
+
+/* Rows for a struct s whose member m is a struct pl_language_options. */
+/* clang-format off */
+#define PL_LANGUAGE_OPTIONS(s, m)                                                                  \
+    PL_INT(s, m.length, "seq", 0, NULL, 0, 1 << 30, "TOKENS",                                      \
+           "language models: tokens of a window; when not given 256, or a whole row",              \
+           "128"),                                                                                 \
+    PL_TEXT(s, m.tokenizer, "tokenizer", 0, NULL, "FILE",                                          \
+            "language models: tokenizer.json for a text, whose bytes are the tokens when not "     \
+            "given",                                                                               \
+            "tokenizer.json"),                                                                     \
+    PL_TEXT(s, m.valid, "valid", 0, NULL, "FILE",                                                  \
+            "data to measure the validation loss on", "held-out.txt"),                             \
+    PL_REAL(s, m.valid_share, "valid-share", 0, NULL, 0, 0.999, "SHARE",                           \
+            "share of the data, at its end, to leave out and measure the validation loss on",      \
+            "0.1"),                                                                                \
+    PL_INT(s, m.valid_windows, "valid-windows", 0, NULL, 1, 1e12, "N",                            \
+           "most windows or rows to validate on, from the first on; 256 when not given", "128")
+/* clang-format on */
+
+/* Trains a model of the type (NULL: the type of the checkpoint) on operand 0 and writes it, but for
+ * the commit; settings: KEY=VALUE for the options of the type.  With --explain, says what that
+ * would be; writer may be NULL then. */
+enum pl_status pl_train_language(struct pl_run *run, void *command,
+                                 struct pl_train_options *options,
+                                 const struct pl_language_options *language,
+                                 const struct pl_model_type *type, const struct pl_list *settings,
+                                 struct pl_writer *writer) PL_MUST_CHECK;
+
+#endif

@@ -1,0 +1,177 @@
+load helper
+bats_require_minimum_version 1.5.0
+
+SMALL='-m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --seq 16 --batch 4'
+
+setup() {
+    cd "$T"
+    awk 'BEGIN { for (i = 0; i < 400; i++) printf "the %s sat on the %s.\n", \
+        substr("cat dog cow hen", i * 7 % 4 * 4 + 1, 3), substr("mat log hay ice", i * 5 % 4 * 4 + 1, 3) }' >text
+}
+
+# loss LOG STEP
+loss() {
+    awk -F, -v step="$2" '$1 == step { print $3 }' "$1"
+}
+
+@test "a language model learns, and its log is a table" {
+    lin-train $SMALL --steps 60 --lr 0.01 --valid-share 0.1 --eval-every 20 --log log.csv text >m.plumb 2>report
+    ts-check m.plumb
+    [ "$(head -n 1 log.csv)" = step,units,loss,rate,norm,validation,seconds ]
+    [ "$(wc -l <log.csv)" = 61 ]
+    awk -v first="$(loss log.csv 1)" -v last="$(loss log.csv 60)" 'BEGIN { exit !(first > 5 && last < 3) }'
+    [ "$(awk -F, '$6 != "" { print $1 }' log.csv | tr '\n' ' ')" = 'step 20 40 60 ' ]
+    grep -q '^lin-train: step 20: loss [0-9.]*, validation [0-9.]*$' report
+    grep -q '^lin-train: 60 steps: loss .*, validation .*; 3840 tokens in .* a second$' report
+    ts-plot -f term log.csv | grep -q loss
+    ts-info m.plumb | grep -q '^layers.0.attn.q_proj.weight  *f32  *\[8, 16\]'
+}
+
+@test "every language model trains, with the same bytes for any number of threads" {
+    for model in gla deltanet deltaproduct mom transformer; do
+        for threads in 1 3; do
+            lin-train -q -j $threads --no-history -m $model -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --seq 24 \
+                --batch 3 --steps 4 text -o $model.$threads
+        done
+        cmp $model.1 $model.3
+    done
+}
+
+@test "gradients of several batches make one step" {
+    printf 'abcdefghijklmnopq' >seventeen # the only window of sixteen
+    lin-train -q $SMALL --batch 8 --steps 5 --no-history seventeen -o eight.plumb
+    lin-train -q $SMALL --batch 2 --accumulate 4 --steps 5 --no-history seventeen -o two.plumb
+    ts-diff --atol 1e-4 eight.plumb two.plumb
+    ! ts-diff -q eight.plumb <(lin-train -q $SMALL --batch 8 --steps 4 seventeen)
+}
+
+@test "sgd, schedules and clipping do something" {
+    lin-train -q $SMALL --steps 5 --log base.csv text >base.plumb
+    for option in '--optimiser sgd' '--schedule linear' '--warmup 0.9' '--min-lr 0.5' '--wd 0.5' '--clip 0.01' '--seed 7'; do
+        lin-train -q $SMALL --steps 5 $option text >other.plumb
+        ! ts-diff -q base.plumb other.plumb || return
+    done
+    lin-train -q $SMALL --steps 4 --schedule constant --warmup 2 --lr 0.5 --log rate.csv text >m.plumb
+    [ "$(cut -d, -f 4 rate.csv | tr '\n' ' ')" = 'rate 0.25 0.5 0.5 0.5 ' ]
+}
+
+@test "stopped and resumed, by a signal or a crash, the model is the same" {
+    lin-train -q $SMALL --steps 300 --eval-every 50 --valid-share 0.1 --log whole.csv text -o whole.plumb
+    for signal in TERM HUP KILL; do
+        lin-train -q $SMALL --steps 300 --eval-every 50 --valid-share 0.1 --log part.csv --checkpoint ck.plumb \
+            --checkpoint-every 0.02s text -o out.plumb &
+        job=$!
+        for _ in $(seq 500); do [ -e ck.plumb ] && break; sleep 0.01; done
+        kill -$signal $job
+        status=0
+        wait $job || status=$?
+        [ $status = $((128 + $(kill -l $signal))) ]
+        [ ! -e out.plumb ]
+        ts-check -q ck.plumb
+        [ $signal = KILL ] || ls | grep -v -e '^ck.plumb$' -e whole -e text -e part.csv -e '^m.plumb$' | diff - /dev/null
+        lin-train -q -j 2 --eval-every 50 --log part.csv --resume ck.plumb text -o resumed.plumb
+        cmp whole.plumb resumed.plumb
+        [ "$(cut -d, -f 1-6 part.csv)" = "$(cut -d, -f 1-6 whole.csv)" ]
+        rm -f ck.plumb resumed.plumb part.csv *.tmp* .*.tmp*
+    done
+}
+
+@test "a run is resumed as it began or not at all" {
+    lin-train -q $SMALL --steps 200000 --checkpoint ck.plumb --checkpoint-every 0.05s text >/dev/null &
+    job=$!
+    for _ in $(seq 500); do [ -e ck.plumb ] && break; sleep 0.01; done
+    kill $job
+    wait $job && return 1
+    fails 2 'lin-train: ck.plumb: the checkpoint is of a run with other options: --batch 8 was 4, --lr 0.5 was 0.003' \
+        lin-train --resume ck.plumb --lr 0.5 --batch 8 text
+    fails 2 'lin-train: ck.plumb: the checkpoint is of a run with other options: --seed 3 was 0' \
+        lin-train --resume ck.plumb --seed 3 text
+    fails 2 'lin-train: ck.plumb: the checkpoint is of a run with other options: --set dim=32 was 16' \
+        lin-train --resume ck.plumb -s dim=32 text
+    fails 2 'lin-train: ck.plumb: the checkpoint is of a gla, not of a deltanet' \
+        lin-train --resume ck.plumb -m deltanet text
+    head -c 5000 text >other
+    fails 3 'lin-train: ck.plumb: the checkpoint is of a run on 9600 tokens; these are 5000' \
+        lin-train -q --resume ck.plumb other
+    lin-train -q $SMALL --steps 1 text -o m.plumb
+    fails 3 "lin-train: m.plumb: no tensor 'optim.mean.embeddings.weight': not a checkpoint of this run" \
+        lin-train -q --resume m.plumb text
+    lin-train -q -L 4 -H 2 <(seq 100) -o forecaster.plumb
+    fails 3 'lin-train: forecaster.plumb: not a checkpoint of a training' lin-train --resume forecaster.plumb text
+    head -c 3000 ck.plumb >cut.plumb
+    run -4 lin-train --resume cut.plumb text
+    fails 5 "lin-train: cannot open 'none.plumb': No such file or directory" lin-train --resume none.plumb text
+}
+
+@test "what diverges stops, says where, and leaves the last checkpoint" {
+    run --separate-stderr -6 lin-train -q $SMALL --steps 100 --lr 1e6 --warmup 0 text
+    [[ $stderr =~ ^'lin-train: diverged at step '[0-9]+': the loss is '.*'; a lower --lr may help'$ ]]
+    # the last good checkpoint: one of every step, then a rate that blows up while warming up
+    run --separate-stderr -6 lin-train -q $SMALL --steps 400 --lr 1e5 --warmup 400 --clip 0 --optimiser sgd \
+        --checkpoint ck.plumb --checkpoint-every 0.0001s text -o out.plumb
+    [[ $stderr =~ 'the last checkpoint is from before'$ ]]
+    ts-check -q ck.plumb
+    [ ! -e out.plumb ]
+}
+
+@test "tasks are trained by whole rows" {
+    lin-task mqar --len 16 --pairs 2 --vocab 16 --rows 64 --seed 1 >task.plumb
+    lin-train -m deltanet -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --batch 16 --steps 8 task.plumb 2>report >m.plumb
+    grep -q '; 2048 tokens in ' report
+    fails 2 'lin-train: --seq 8: rows of a task are taken whole, they have 16 tokens' \
+        lin-train -q -m gla --seq 8 task.plumb
+    lin-task mqar --len 16 --pairs 2 --vocab 16 --rows 0 >none.plumb
+    fails 3 'lin-train: none.plumb: no rows to train on' lin-train -q -m gla none.plumb
+}
+
+@test "streams of tokens: one row, many rows, a vocabulary" {
+    head -c 4096 text >raw
+    ts-import -f raw --dtype u8 --shape 64,64 raw -o rows.plumb
+    lin-train -q -m gla -s dim=16 -s heads=2 -s mlp=32 --steps 3 --batch 4 --log log.csv rows.plumb >m.plumb
+    [ "$(sed -n 2p log.csv | cut -d, -f 2)" = $((4 * 63)) ]
+    fails 3 'lin-train: rows.plumb: rows of 64 tokens, and a window of --seq 64 takes 65' \
+        lin-train -q -m gla --seq 64 rows.plumb
+    ts-import -f raw --dtype u8 --shape 4096 raw | lin-train -q $SMALL --steps 1 >m.plumb
+    fails 2 'lin-train: --set vocabulary=8: the data have 122 different tokens' \
+        lin-train -q -m gla -s vocabulary=8 rows.plumb
+}
+
+@test "texts that are too short, and what is no text" {
+    fails 3 'lin-train: short: 3 tokens, and a window of --seq 16 takes 17' \
+        sh -c 'printf abc >short; lin-train -q '"$SMALL"' short'
+    : >empty
+    run -4 lin-train -q $SMALL empty # as what a writer that died at the start leaves
+    fails 3 'lin-train: text: a part of 96 tokens, and a window of --seq 200 takes 201' \
+        lin-train -q -m gla --seq 200 --valid-share 0.01 text
+    fails 2 'lin-train: --valid and --valid-share exclude each other' \
+        lin-train -q -m gla --valid text --valid-share 0.5 text
+    lin-train -q -L 4 -H 2 <(seq 100) -o forecaster.plumb
+    run -3 lin-train -q -m gla forecaster.plumb
+}
+
+@test "options and settings of other models are refused" {
+    fails 2 'lin-train: --lookback is not for gla' lin-train -m gla -L 3 text
+    fails 2 'lin-train: --seq is not for nlinear' lin-train --seq 3 text
+    fails 2 'lin-train: --steps is not for auto' lin-train -m auto --steps 3 text
+    fails 2 'lin-train: repeat is a baseline: there is nothing to train' lin-train -m repeat text
+    fails 2 "lin-train: unknown model 'glaa': lin-train --list-models lists them" lin-train -m glaa text
+    fails 2 'lin-train: --set dim=3: nlinear has no such option' lin-train -s dim=3 text
+    fails 2 'lin-train: --set heads=3: dim 16 is not divisible by heads 3' lin-train -m gla -s dim=16 -s heads=3 text
+    run -2 lin-train -m gla -s n_h=3 text
+    run -2 lin-train -m gla --checkpoint-every soon text
+    fails 2 "lin-train: --checkpoint-every 'soon': not a time such as 30s, 10m or 2h" \
+        lin-train -m gla --checkpoint-every soon text
+}
+
+@test "--explain" {
+    lin-train --explain $SMALL --steps 10 text >plan
+    grep -qx 'parameters: 11200' plan
+    grep -qx 'tokens_per_step: 64' plan
+}
+
+@test "a model is made again from its history, resumed or not" {
+    lin-train -q $SMALL --steps 5 --checkpoint ck.plumb --log log.csv text -o m.plumb
+    says "lin-train -m gla -s 'dim=16' -s 'heads=2' -s 'layers=1' -s 'mlp=32' --seq 16 --batch 4 --steps 5 text" \
+        sh -c 'ts-info --history m.plumb | tail -n 1'
+    ts-info --history m.plumb | sh 2>/dev/null | cmp - m.plumb
+}
