@@ -177,3 +177,83 @@ END
         lin-eval -q "$T/m.plumb" "$T/later.csv"
     [ ! -s "$T/stdout" ]
 }
+
+# ---- Language models
+
+# even_model FILE VOCABULARY [KEY: VALUE]: a model without layers that finds all tokens equally likely;
+# further lines of its document.
+even_model() {
+    local ones
+    ones=$(for ((i = 0; i < $2; i++)); do printf '\\0\\0\\0200\\077'; done)
+    start "$1"
+    record 'meta: stream' 'kind: model'
+    record 'meta: model' "type: gla\nconfiguration: {vocabulary: $2, dim: 1, heads: 1, layers: 0, tie: true, expand-k: 1}\n$3"
+    record "tensor: embeddings.weight, dtype: f32, shape: [$2, 1], codec: raw" "$ones"
+    record 'tensor: norm.weight, dtype: f32, shape: [1], codec: raw' '\0\0\0200\077'
+    end
+}
+
+@test "a language model that knows nothing: 8 bits a byte" {
+    even_model "$T/m.plumb" 256 'sequence: 4'
+    printf 'abcdefghij' >"$T/text"
+    lin-eval --json "$T/m.plumb" "$T/text" >"$T/r.json"
+    near "$(json "$T/r.json" bits_per_byte)" 8 1e-9
+    near "$(json "$T/r.json" perplexity)" 256 1e-9
+    near "$(json "$T/r.json" nats_per_token)" 5.545177444479562 1e-12
+    says '[9,3,4,"fresh in each row"]' jq -c '[.tokens, .rows, .sequence, .state]' "$T/r.json"
+    says '[9,1,9,"carried"]' \
+        sh -c "lin-eval --json --carry '$T/m.plumb' '$T/text' | jq -c '[.tokens, .rows, .sequence, .state]'"
+    says '[9,5,2]' sh -c "lin-eval --json --seq 2 '$T/m.plumb' <'$T/text' | jq -c '[.tokens, .rows, .sequence]'"
+    lin-eval "$T/m.plumb" "$T/text" | grep -q '^bits_per_byte: 8$'
+}
+
+@test "a language model on a task: accuracy, exact, and the figures of each position" {
+    even_model "$T/m.plumb" 7
+    lin-task group --group S3 --len 5 --rows 600 --seed 2 >"$T/task.plumb"
+    lin-eval --json --per-position "$T/curve.csv" "$T/m.plumb" - <"$T/task.plumb" >"$T/r.json"
+    jq -e '.tokens == 3600 and .rows == 600 and .sequence == 6 and (has("bits_per_byte") | not)' "$T/r.json"
+    near "$(json "$T/r.json" perplexity)" 7 1e-9
+    # of equal logits the first counts: the token 0
+    near "$(json "$T/r.json" accuracy)" 0.167 .1
+    [ "$(head -n 1 "$T/curve.csv")" = step,scored,nats,accuracy,exact ]
+    [ "$(cut -d, -f 1,2 "$T/curve.csv" | tail -n +2 | tr '\n' ' ')" = "1,600 2,600 3,600 4,600 5,600 6,600 " ]
+    near "$(awk -F, 'NR > 1 { s += $4 } END { print s / 6 }' "$T/curve.csv")" "$(json "$T/r.json" accuracy)" 1e-6
+    [ "$(tail -n 1 "$T/curve.csv" | cut -d, -f 5)" = "$(json "$T/r.json" exact)" ]
+    ts-plot -f term -n accuracy "$T/curve.csv" >"$T/picture"
+    [ -s "$T/picture" ]
+}
+
+@test "options of one family are refused for another" {
+    even_model "$T/m.plumb" 256
+    echo text >"$T/text"
+    fails 2 "lin-eval: --folds is for a forecaster, this is a language model" \
+        lin-eval --folds 3 "$T/m.plumb" "$T/text"
+    fails 2 "lin-eval: --interval is for a forecaster, this is a language model" \
+        lin-eval --interval 80,95 "$T/m.plumb" "$T/text"
+    make_sine >"$T/s.csv"
+    lin-train -q -L 24 -H 6 "$T/s.csv" -o "$T/f.plumb"
+    fails 2 "lin-eval: --carry is for a language model, this is a forecaster" \
+        lin-eval --carry "$T/f.plumb" "$T/s.csv"
+    fails 2 "lin-eval: --seq is for a language model, this is a forecaster" \
+        lin-eval -s seq=0 "$T/f.plumb" "$T/s.csv"
+}
+
+@test "what a language model cannot be scored on" {
+    even_model "$T/m.plumb" 6
+    printf a >"$T/text"
+    fails 3 "lin-eval: $T/text: nothing to predict: 1 row of 1 token" lin-eval "$T/m.plumb" "$T/text"
+    : >"$T/text"
+    fails 4 "lin-eval: $T/text: the input is empty" lin-eval "$T/m.plumb" "$T/text"
+    printf '\1\2\11' >"$T/text"
+    fails 3 "lin-eval: $T/text: offset 2: token 9 is not in the vocabulary of 6" \
+        lin-eval "$T/m.plumb" "$T/text"
+    fails 3 "lin-eval: $T/m.plumb: expected a text or tokens, found model (tok-encode makes tokens)" \
+        lin-eval "$T/m.plumb" "$T/m.plumb"
+    lin-task copy --rows 3 >"$T/task.plumb"
+    fails 2 "lin-eval: --seq: $T/task.plumb is a task: its rows are scored whole" \
+        lin-eval --seq 4 "$T/m.plumb" "$T/task.plumb"
+    fails 2 "lin-eval: --carry: $T/task.plumb has rows that do not continue each other" \
+        lin-eval --carry "$T/m.plumb" "$T/task.plumb"
+    fails 2 "lin-eval: --per-position -: standard output is for the report; name a file" \
+        lin-eval --per-position - "$T/m.plumb" "$T/task.plumb"
+}

@@ -14,6 +14,7 @@ struct command {
 
 static const struct pl_option options[] = {
     PL_FLAG(struct command, json, "json", 0, NULL, "write one JSON object instead of YAML"),
+    PL_EVAL_LM_OPTIONS(struct command, eval.lm),
     PL_EVAL_FORECASTER_OPTIONS(struct command, eval.forecaster),
     PL_OPTIONS_END,
 };

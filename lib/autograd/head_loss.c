@@ -158,11 +158,15 @@ static void sum_up(const struct head *head, struct pl_head_score *score)
     score->nats = 0;
     if (score->row_right)
         memset(score->row_right, 1, (size_t)pl_variable_rows(head->x));
+    if (score->row_nats)
+        memset(score->row_nats, 0, (size_t)pl_variable_rows(head->x) * sizeof *score->row_nats);
     for (int64_t i = 0; i < head->scored; i++) {
         score->nats += head->nats[i];
         score->right += head->right[i];
         if (score->row_right)
             score->row_right[head->rows[i]] = head->right[i];
+        if (score->row_nats)
+            score->row_nats[head->rows[i]] = head->nats[i];
     }
 }
 

@@ -66,6 +66,7 @@ struct pl_head_score {
     int64_t scored, right; /* rows with a target; of these, largest logit at the target */
     double nats;           /* sum of -ln p(target) over the scored rows, in double */
     uint8_t *row_right;    /* NULL, or [N]: 1 where right or not scored */
+    double *row_nats;      /* NULL, or [N]: -ln p(target), 0 where not scored */
 };
 struct pl_variable *pl_op_head_loss(struct pl_tape *tape, struct pl_variable *x,
                                     struct pl_variable *w, const int32_t *targets,

@@ -223,6 +223,19 @@ void pl_arena_reset(struct pl_arena *arena)
     arena->current = NULL;
 }
 
+struct pl_arena_mark pl_arena_mark(const struct pl_arena *arena)
+{
+    return (struct pl_arena_mark){arena->current, arena->current ? arena->current->used : 0};
+}
+
+void pl_arena_rewind(struct pl_arena *arena, struct pl_arena_mark mark)
+{
+    arena->current = mark.block;
+    if (mark.block) {
+        mark.block->used = mark.used;
+    }
+}
+
 void pl_arena_release(struct pl_arena *arena)
 {
     for (struct pl_arena_block *block = arena->first, *next; block; block = next) {

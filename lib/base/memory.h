@@ -43,6 +43,15 @@ void *pl_arena_take(struct pl_context *context, struct pl_arena *arena, size_t c
 char *pl_arena_text(struct pl_context *context, struct pl_arena *arena, const char *text,
                     size_t size) PL_MUST_CHECK;
 void pl_arena_reset(struct pl_arena *arena);
+
+/* Where an arena stands.  Going back to a mark gives up what was taken since, for what is taken
+ * next. */
+struct pl_arena_mark {
+    struct pl_arena_block *block;
+    size_t used;
+};
+struct pl_arena_mark pl_arena_mark(const struct pl_arena *arena);
+void pl_arena_rewind(struct pl_arena *arena, struct pl_arena_mark mark);
 void pl_arena_release(struct pl_arena *arena);
 
 #endif

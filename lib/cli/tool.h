@@ -79,8 +79,8 @@ struct pl_run {
     int argc; /* the arguments that made the result, for the history (cli/arguments.c) */
     char **argv;
     bool stdout_terminal, stderr_terminal, stdin_terminal;
-    struct pl_progress progress; /* quiet is set from -q; show it with pl_run_progress */
-    bool progress_drawn;         /* a progress line stands on the terminal */
+    struct pl_progress progress;        /* quiet is set from -q; show it with pl_run_progress */
+    bool progress_drawn;                /* a progress line stands on the terminal */
     const struct pl_settings *settings; /* see pl_run_given */
 };
 

@@ -24,14 +24,14 @@ struct pl_eval_family {
                             struct pl_buffer *out);
 };
 
-extern const struct pl_eval_family pl_eval_forecaster;
+extern const struct pl_eval_family pl_eval_forecaster, pl_eval_lm;
 
 /* The family that a model is of.  What is no model of any is taken for a forecaster, which says
  * what is wrong with it. */
 const struct pl_eval_family *pl_eval_family(const struct pl_bundle *model);
 
 /* PL_USAGE that names the first option given which is another family's. */
-enum pl_status pl_eval_refuse(struct pl_run *run, const struct pl_eval_family *family)
-    PL_MUST_CHECK;
+enum pl_status pl_eval_refuse(struct pl_run *run,
+                              const struct pl_eval_family *family) PL_MUST_CHECK;
 
 #endif

@@ -24,10 +24,8 @@ static enum pl_status take_options(struct pl_context *context,
                                    const struct pl_eval_forecaster_options *given,
                                    struct pl_backtest_options *asked)
 {
-    *asked = (struct pl_backtest_options){.folds = given->folds,
-                                          .step = given->step,
-                                          .refit = given->refit,
-                                          .season = given->season};
+    *asked = (struct pl_backtest_options){
+        .folds = given->folds, .step = given->step, .refit = given->refit, .season = given->season};
     asked->bands.method = (enum pl_interval_method)given->method;
     if (given->folds == 0 && given->refit)
         return pl_fail(context, PL_USAGE, "--refit has an effect only with --folds");

@@ -8,9 +8,9 @@
 #include "series/interval.h"
 
 struct pl_eval_forecaster_options {
-    int64_t folds; /* rolling origins; 0: every origin of the test part */
-    int64_t step;  /* rows between them; 0: the horizon */
-    bool refit;    /* solve anew before each */
+    int64_t folds;        /* rolling origins; 0: every origin of the test part */
+    int64_t step;         /* rows between them; 0: the horizon */
+    bool refit;           /* solve anew before each */
     const char *interval; /* levels in percent */
     int method;           /* enum pl_interval_method */
     int64_t season;       /* of the seasonal-naive baseline and of MASE; 0: found */
@@ -19,8 +19,15 @@ struct pl_eval_forecaster_options {
     struct pl_import import; /* how to read data that is not a stream */
 };
 
+struct pl_eval_lm_options {
+    int64_t sequence; /* tokens of a row; 0: as trained */
+    bool carry;
+    const char *per_position; /* where to write the curve; NULL: nowhere */
+};
+
 struct pl_eval_options {
     struct pl_eval_forecaster_options forecaster;
+    struct pl_eval_lm_options lm;
 };
 
 /* Rows for a struct s whose member m is a struct pl_eval_forecaster_options. */
@@ -47,6 +54,18 @@ struct pl_eval_options {
     PL_FLAG(s, m.per_column, "per-column", 0, NULL,                                                \
             "report every column (of every series) too"),                                          \
     PL_IMPORT_CSV_OPTIONS(s, m.import)
+
+/* Rows for a struct s whose member m is a struct pl_eval_lm_options. */
+#define PL_EVAL_LM_OPTIONS(s, m)                                                                   \
+    PL_INT(s, m.sequence, "seq", 0, "0", 0, 1e15, "TOKENS",                                        \
+           "language models: score a text in rows of so many predictions, rows of tokens in "      \
+           "pieces of so many tokens; 0: a text as the model was trained, rows as they are",       \
+           "256"),                                                                                 \
+    PL_FLAG(s, m.carry, "carry", 0, NULL,                                                          \
+            "language models: keep the state from the first token of a text to the last"),         \
+    PL_TEXT(s, m.per_position, "per-position", 0, NULL, "FILE",                                    \
+            "language models: write the figures at each position of the rows to FILE, as CSV",     \
+            "curve.csv")
 /* clang-format on */
 
 #endif

@@ -149,6 +149,26 @@ static struct pl_variable *run_layer(struct pl_pass *pass, int64_t index, struct
     return pl_op_add(tape, h, pl_op_linear(tape, x, layer->down, NULL), 1);
 }
 
+/* Layers 0 to layers - 1.  Without gradients nothing is wanted of a layer but its result, which is
+ * moved to where h was, so that the next one works in the same memory. */
+static struct pl_variable *run_layers(struct pl_pass *pass, struct pl_variable *h)
+{
+    struct pl_tape *tape = pass->tape;
+    const struct pl_arena_mark mark = pl_arena_mark(&tape->arena);
+    for (int64_t i = 0; i < pl_lm_options(pass->lm)->layers; i++) {
+        struct pl_variable *out = run_layer(pass, i, h);
+        if (!out)
+            return NULL;
+        if (tape->recording) {
+            h = out;
+            continue;
+        }
+        memcpy(h->value, out->value, (size_t)h->count * sizeof *h->value);
+        pl_arena_rewind(&tape->arena, mark);
+    }
+    return h;
+}
+
 struct pl_variable *pl_lm_forward(struct pl_pass *pass, const int32_t *ids)
 {
     const struct pl_lm *lm = pass->lm;
@@ -157,8 +177,7 @@ struct pl_variable *pl_lm_forward(struct pl_pass *pass, const int32_t *ids)
     const int64_t rows = pass->rows.starts[pass->rows.count];
     pass->routers = pl_tape_new(tape, options->layers, sizeof(struct pl_variable *));
     struct pl_variable *h = pass->routers ? pl_op_embed(tape, ids, rows, lm->embeddings) : NULL;
-    for (int64_t i = 0; i < options->layers; i++)
-        h = run_layer(pass, i, h);
+    h = h ? run_layers(pass, h) : NULL;
     h = pl_op_rms_norm(tape, h, lm->norm, options->norm_eps);
     if (h && pass->state) /* all sequences of a pass with a state are of one length */
         pass->state->position += pass->rows.starts[1];

@@ -35,7 +35,8 @@ struct pl_pass {
     const struct pl_lm *lm;
     struct pl_rows rows;
     struct pl_state *state;        /* NULL: sequences start fresh and nobody continues them */
-    struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss */
+    struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss: they
+                                      stay only if the tape records */
     struct pl_variable *auxiliary; /* a further loss that training adds, or NULL; after the pass */
 };
 

@@ -128,6 +128,30 @@ static void arenas(void)
     pl_arena_release(&arena);
 }
 
+/* What is taken after going back stands where what was given up stood, in all blocks. */
+static void rewinding(void)
+{
+    struct pl_context context = {0};
+    struct pl_arena arena = {0};
+    char *first[20], *again[20];
+    for (size_t kept = 0; kept < 3; kept++) { /* nothing, some of a block, a block of its own */
+        char *before = kept ? pl_arena_take(&context, &arena, kept * 5000, 1) : NULL;
+        struct pl_arena_mark mark = pl_arena_mark(&arena);
+        for (size_t i = 0; i < 20; i++)
+            first[i] = pl_arena_take(&context, &arena, 1000, 1);
+        if (before)
+            before[kept * 5000 - 1] = 'k';
+        pl_arena_rewind(&arena, mark);
+        for (size_t i = 0; i < 20; i++) {
+            again[i] = pl_arena_take(&context, &arena, 1000, 1);
+            CHECK(again[i] && again[i] == first[i]);
+            memset(again[i], 0, 1000);
+        }
+        CHECK(!before || before[kept * 5000 - 1] == 'k');
+    }
+    pl_arena_release(&arena);
+}
+
 static size_t allocated(void)
 {
     struct mallinfo2 info = mallinfo2();
@@ -180,6 +204,7 @@ int main(void)
     RUN(sizes);
     RUN(allocation);
     RUN(arenas);
+    RUN(rewinding);
     RUN(arena_reuse);
     RUN(buffers);
     FINISH();
