@@ -38,6 +38,7 @@
 #include "stream/store.h"
 #include "stream/writer.h"
 #include "formats/input.h"
+#include "text/tokenizer.h"
 #include "series/calendar.h"
 #include "series/interval.h"
 #include "series/metrics.h"

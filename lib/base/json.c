@@ -90,21 +90,6 @@ static bool read_hex4(struct json_reader *reader, uint32_t *out)
     return true;
 }
 
-static char *put_utf8(char *out, uint32_t code)
-{
-    if (code < 0x80) {
-        *out++ = (char)code;
-        return out;
-    }
-    int more = code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
-    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
-    *out++ = (char)(leads[more] | code >> (6 * more));
-    while (more-- > 0) {
-        *out++ = (char)(0x80 | (code >> (6 * more) & 0x3f));
-    }
-    return out;
-}
-
 /* \uXXXX, after the u; a character beyond U+FFFF takes two of them. */
 static enum pl_status read_unicode(struct json_reader *reader, char **out)
 {
@@ -122,7 +107,7 @@ static enum pl_status read_unicode(struct json_reader *reader, char **out)
         }
         code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
     }
-    *out = put_utf8(*out, code);
+    *out += pl_utf8_put(*out, code);
     return PL_OK;
 }
 

@@ -54,21 +54,40 @@ size_t pl_utf8_valid(const char *text, size_t size)
     return at;
 }
 
+size_t pl_utf8_next(const char *text, size_t size, uint32_t *code)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t length = character_length(bytes, size);
+    if (length < 2) {
+        *code = length ? bytes[0] : 0x110000u + bytes[0];
+        return length;
+    }
+    *code = bytes[0] & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        *code = *code << 6 | (bytes[i] & 0x3f);
+    }
+    return length;
+}
+
+size_t pl_utf8_put(char *out, uint32_t code)
+{
+    static const unsigned char leads[] = {0, 0xc0, 0xe0, 0xf0};
+    size_t more = code < 0x80 ? 0 : code < 0x800 ? 1 : code < 0x10000 ? 2 : 3;
+    *out = (char)(leads[more] | code >> (6 * more));
+    for (size_t i = 1; i <= more; i++) {
+        out[i] = (char)(0x80 | (code >> (6 * (more - i)) & 0x3f));
+    }
+    return more + 1;
+}
+
 /* ---- Globs ---- */
 
 /* The next character and where it ends; a byte that is not UTF-8 counts as one. */
 static uint32_t next_character(const char **text)
 {
-    const unsigned char *at = (const unsigned char *)*text;
-    size_t length = character_length(at, strnlen(*text, 4));
+    uint32_t code;
+    size_t length = pl_utf8_next(*text, strnlen(*text, 4), &code);
     *text += length ? length : 1;
-    if (length < 2) {
-        return length ? at[0] : 0x110000u + at[0];
-    }
-    uint32_t code = at[0] & (0xffu >> (length + 1));
-    for (size_t i = 1; i < length; i++) {
-        code = code << 6 | (at[i] & 0x3f);
-    }
     return code;
 }
 

@@ -10,6 +10,13 @@
 /* Length of the leading part of text that is valid UTF-8 (= size when all is). */
 size_t pl_utf8_valid(const char *text, size_t size);
 
+/* The character at the start of text; returns its length, 0 when there is no valid one (size must
+ * not be 0): *code is then 0x110000 + the byte. */
+size_t pl_utf8_next(const char *text, size_t size, uint32_t *code);
+
+/* Writes a code point below 0x110000 as 1 to 4 bytes and returns how many. */
+size_t pl_utf8_put(char *out, uint32_t code);
+
 /* Shell pattern: * ? [a-z] [!a-z] and backslash; * also matches '/' and '.'. */
 bool pl_glob_match(const char *pattern, const char *name);
 

@@ -46,7 +46,7 @@ enum pl_status pl_corpus_spool_map(struct pl_context *context, struct pl_corpus_
     return status;
 }
 
-static void release_column(struct pl_corpus_column *column)
+void pl_corpus_column_release(struct pl_corpus_column *column)
 {
     if (column->mapped) {
         munmap(column->mapped, column->mapped_size);
@@ -95,9 +95,9 @@ void pl_corpus_close(struct pl_corpus *corpus)
 {
     struct pl_corpus_parts *parts = corpus->parts;
     if (parts) {
-        release_column(&parts->tokens);
-        release_column(&parts->targets);
-        pl_tensor_release(&parts->json);
+        pl_corpus_column_release(&parts->tokens);
+        pl_corpus_column_release(&parts->targets);
+        pl_tokenizer_free(parts->own);
         pl_meta_release(&parts->history);
         pl_store_release(&parts->store);
         pl_reader_close(parts->store.input);
@@ -210,10 +210,10 @@ enum pl_status pl_corpus_history(struct pl_context *context, const struct pl_cor
 enum pl_status pl_corpus_expect(struct pl_context *context, struct pl_corpus *corpus,
                                 int64_t vocabulary, const void *json, size_t size)
 {
-    const struct pl_tensor *own = &corpus->parts->json;
-    bool differs =
-        own->data && json && (pl_tensor_bytes(own) != size || memcmp(own->data, json, size) != 0);
-    if (differs || (own->data && !json) || (corpus->bytes && json)) {
+    size_t own_size = 0;
+    const char *own = corpus->tokenizer ? pl_tokenizer_json(corpus->tokenizer, &own_size) : NULL;
+    bool differs = own && json && (own_size != size || memcmp(own, json, size) != 0);
+    if (differs || (own && !json) || (corpus->bytes && json)) {
         return pl_fail(context, PL_BAD_DATA,
                        "%s: its tokens are %s, those of the model %s (encode the text anew: "
                        "tok-encode)",
@@ -228,6 +228,16 @@ enum pl_status pl_corpus_expect(struct pl_context *context, struct pl_corpus *co
 
 int64_t pl_corpus_text_size(const struct pl_corpus *corpus, const int32_t *ids, int64_t count)
 {
-    (void)ids;
-    return corpus->bytes ? count : -1;
+    int64_t size = 0;
+    if (!corpus->tokenizer) {
+        return corpus->bytes ? count : -1;
+    }
+    for (int64_t i = 0; i < count; i++) {
+        int64_t bytes = pl_tokenizer_text_size(corpus->tokenizer, (uint32_t)ids[i]);
+        if (bytes < 0) {
+            return -1;
+        }
+        size += bytes;
+    }
+    return size;
 }

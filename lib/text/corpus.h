@@ -59,7 +59,8 @@ enum pl_status pl_corpus_read(struct pl_context *context, const struct pl_corpus
 enum pl_status pl_corpus_targets(struct pl_context *context, const struct pl_corpus *corpus,
                                  int64_t at, int64_t count, int32_t *targets) PL_MUST_CHECK;
 
-/* Bytes of text that the ids stand for, for bits per byte; -1 when that is unknown. */
+/* Bytes of text that the ids stand for, for bits per byte; -1 when that is unknown.  A blank that a
+ * tokenizer puts in front of a text is one of them. */
 int64_t pl_corpus_text_size(const struct pl_corpus *corpus, const int32_t *ids, int64_t count);
 
 /* Adds the corpus to the history of what is made from it. */

@@ -20,11 +20,12 @@ struct pl_corpus_parts {
     struct pl_foreign *foreign; /* a text */
     struct pl_store store;      /* a stream */
     struct pl_corpus_column tokens, targets;
-    struct pl_tensor json;    /* tokenizer.json of the stream */
-    struct pl_tokenizer *own; /* made of it */
+    struct pl_tokenizer *own; /* the stream's tokenizer.json */
     struct pl_source source;
     struct pl_meta history;
 };
+
+void pl_corpus_column_release(struct pl_corpus_column *column);
 
 /* An unlinked temporary file of elements as they come, mapped when they are all there. */
 struct pl_corpus_spool {

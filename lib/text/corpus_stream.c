@@ -218,9 +218,32 @@ static enum pl_status settle_vocabulary(struct pl_context *context, struct pl_co
                        said->vocabulary);
     }
     corpus->bytes = said->bytes;
-    corpus->vocabulary =
-        said->vocabulary ? said->vocabulary : (int64_t)pl_corpus_largest(corpus) + 1;
+    corpus->vocabulary = said->vocabulary    ? said->vocabulary
+                         : corpus->tokenizer ? pl_tokenizer_vocabulary(corpus->tokenizer)
+                                             : (int64_t)pl_corpus_largest(corpus) + 1;
     return PL_OK;
+}
+
+/* The stream's own tokenizer, when it has one. */
+static enum pl_status open_tokenizer(struct pl_context *context, struct pl_corpus *corpus)
+{
+    struct pl_corpus_parts *parts = corpus->parts;
+    struct pl_corpus_column json = {0};
+    const struct pl_directory_entry *entry =
+        pl_directory_find(context, &parts->store.directory, "tokenizer.json");
+    if (!entry)
+        return PL_OK;
+    if (entry->dtype != PL_U8 || entry->rank != 1)
+        return pl_fail(context, PL_BAD_DATA, "%s: 'tokenizer.json' must be u8 of rank 1",
+                       corpus->name);
+    enum pl_status status = open_column(context, corpus, entry, &json);
+    if (!status) {
+        parts->own = pl_tokenizer_parse(context, corpus->name, json.data, (size_t)entry->dims[0]);
+        status = parts->own ? PL_OK : context->status;
+    }
+    pl_corpus_column_release(&json);
+    corpus->tokenizer = parts->own;
+    return status;
 }
 
 enum pl_status pl_corpus_open_stream(struct pl_context *context, struct pl_corpus *corpus)
@@ -230,6 +253,9 @@ enum pl_status pl_corpus_open_stream(struct pl_context *context, struct pl_corpu
     struct said said = {0};
     enum pl_status status = open_segment(context, corpus, &said);
     corpus->tokenizer = NULL;
+    if (!status) {
+        status = open_tokenizer(context, corpus);
+    }
     if (!status) {
         status = find_tokens(context, corpus, &tokens);
     }

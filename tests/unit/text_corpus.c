@@ -118,6 +118,53 @@ static void targets(void)
     pl_corpus_close(&corpus);
 }
 
+#define JSON(extra)                                                                               \
+    "{" extra "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":false},\"model\":{" \
+    "\"type\":\"BPE\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}}"
+
+static void text_through_a_tokenizer(void)
+{
+    static const char json[] = JSON(""), other[] = JSON(" ");
+    struct pl_corpus corpus;
+    struct pl_tokenizer *tokenizer = pl_tokenizer_parse(&context, "t", json, sizeof json - 1);
+    CHECK(tokenizer);
+    write_text("aabba", 5);
+    CHECK(pl_corpus_open(&context, &corpus, path, tokenizer) == PL_OK);
+    CHECK(corpus.count == 4 && corpus.vocabulary == 3 && !corpus.bytes && !corpus.cut);
+    check_ids(&corpus, 0, 4, (int32_t[]){0, 2, 1, 0});
+    CHECK(pl_corpus_text_size(&corpus, (int32_t[]){0, 2, 1}, 3) == 4);
+    CHECK(pl_corpus_text_size(&corpus, (int32_t[]){0, 3}, 2) == -1);
+    CHECK(pl_corpus_expect(&context, &corpus, 3, json, sizeof json - 1) == PL_OK);
+    CHECK(pl_corpus_expect(&context, &corpus, 3, other, sizeof other - 1) == PL_BAD_DATA);
+    CHECK(pl_corpus_expect(&context, &corpus, 3, NULL, 0) == PL_BAD_DATA);
+    pl_corpus_close(&corpus);
+    write_text("abc", 3);
+    CHECK(pl_corpus_open(&context, &corpus, path, tokenizer) == PL_BAD_DATA);
+    CHECK(strstr(context.message, ": byte 2: the tokenizer has no piece for 'c'"));
+    pl_tokenizer_free(tokenizer);
+}
+
+/* A stream of tokens with the tokenizer that made them. */
+static void tokens_with_a_tokenizer(void)
+{
+    static const char json[] = JSON("");
+    const int64_t size = sizeof json - 1, count = 3;
+    uint8_t ids[3] = {2, 0, 1};
+    struct pl_tensor text = pl_tensor_view(PL_U8, 1, &size, (void *)(uintptr_t)json);
+    struct pl_tensor tokens = pl_tensor_view(PL_U8, 1, &count, ids);
+    struct pl_corpus corpus;
+    struct pl_writer *writer = pl_writer_open(&context, path);
+    CHECK(pl_writer_tensor(&context, writer, "tokenizer.json", &text, PL_CODEC_ZLIB) == PL_OK);
+    CHECK(pl_writer_tensor(&context, writer, "tokens", &tokens, PL_CODEC_RAW) == PL_OK);
+    CHECK(pl_writer_end(&context, writer) == PL_OK);
+    CHECK(pl_writer_commit(&context, writer) == PL_OK);
+    CHECK(pl_corpus_open(&context, &corpus, path, NULL) == PL_OK);
+    CHECK(corpus.vocabulary == 3 && corpus.count == 3 && corpus.tokenizer);
+    CHECK(pl_corpus_text_size(&corpus, (int32_t[]){2, 0, 1}, 3) == 4);
+    CHECK(pl_corpus_expect(&context, &corpus, 3, json, (size_t)size) == PL_OK);
+    pl_corpus_close(&corpus);
+}
+
 static void refused(const char *message)
 {
     struct pl_corpus corpus;
@@ -157,6 +204,8 @@ int main(void)
     RUN(text_is_bytes);
     RUN(tokens_of_all_types);
     RUN(targets);
+    RUN(text_through_a_tokenizer);
+    RUN(tokens_with_a_tokenizer);
     RUN(refusals);
     unlink(path);
     FINISH();
