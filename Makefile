@@ -9,10 +9,9 @@
 B        ?= build
 CC       ?= cc
 CFLAGS   ?= -O3 -g
-OPENMP   ?= -fopenmp
 QUIET     = $(if $(V),,@echo "  $@";)
 WARN      = -Wall -Wextra -Wshadow -Wconversion
-PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib $(OPENMP) -fno-math-errno -ffp-contract=off $(WARN)
+PL_CFLAGS = -std=c11 -D_GNU_SOURCE -Ilib -fno-math-errno -ffp-contract=off $(WARN)
 PL_LDLIBS = -lyaml -lpng -lz -lm -ldl -pthread
 
 prefix     ?= /usr/local
@@ -56,7 +55,7 @@ $(B)/libplumbline.a: $(LIB_OBJ)
 	@mkdir -p $(@D) && rm -f $@
 	$(QUIET)$(AR) rcs $@ $^
 
-LINK = $(QUIET)mkdir -p $(@D) && $(CC) $(OPENMP) $(CFLAGS) $(LDFLAGS) $^ $(PL_LDLIBS) -o $@
+LINK = $(QUIET)mkdir -p $(@D) && $(CC) $(CFLAGS) $(LDFLAGS) $^ $(PL_LDLIBS) -o $@
 
 $(B)/libplumbline.so: $(LIB_OBJ)
 	$(LINK) -shared -Wl,-soname,$(SONAME)
@@ -152,7 +151,7 @@ install: all $(B)/libplumbline.so
 	ln -sf $(SONAME) $(DESTDIR)$(libdir)/libplumbline.so
 	printf '%s\n' 'Name: plumbline' 'Description: linear sequence models and tensor streams' \
 	    'Version: $(VERSION)' 'Cflags: -I$(includedir)/plumbline' 'Libs: -L$(libdir) -lplumbline' \
-	    'Libs.private: $(PL_LDLIBS) $(OPENMP)' >$(DESTDIR)$(libdir)/pkgconfig/plumbline.pc
+	    'Libs.private: $(PL_LDLIBS)' >$(DESTDIR)$(libdir)/pkgconfig/plumbline.pc
 
 uninstall:
 	rm -f $(TOOLS:%=$(DESTDIR)$(bindir)/%) $(TOOLS:%=$(DESTDIR)$(bashdir)/%)

@@ -1,4 +1,4 @@
-/* Blocks of work over threads (OpenMP).
+/* Blocks of work over threads.
  * SPDX-License-Identifier: MIT */
 #ifndef PL_BASE_PARALLEL_H
 #define PL_BASE_PARALLEL_H

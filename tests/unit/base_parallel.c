@@ -1,5 +1,7 @@
 /* Blocks over threads: every block once, the first failure, warnings; progress lines.
  * SPDX-License-Identifier: MIT */
+#include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/parallel.h"
@@ -98,17 +100,15 @@ static enum pl_status take_slot(struct pl_context *context, void *data, int64_t 
     if (slot < 0 || slot >= 4) {
         return pl_fail(context, PL_NUMERIC, "slot %d in block %d", slot, (int)item);
     }
-#pragma omp atomic capture
-    before = slots->busy[slot]++;
+    before = __atomic_fetch_add(&slots->busy[slot], 1, __ATOMIC_SEQ_CST);
     enum pl_status status = PL_OK;
     if (slots->busy[4] == 0) { /* the outer level */
         inside.busy[4] = 1;
         status = pl_parallel(context, 3, take_slot, &inside);
     }
-#pragma omp atomic update
-    slots->busy[slot]--;
-#pragma omp atomic update
-    slots->wrong += before != 0 || context->slot != slot || inside.wrong;
+    __atomic_fetch_sub(&slots->busy[slot], 1, __ATOMIC_SEQ_CST);
+    __atomic_fetch_add(&slots->wrong, before != 0 || context->slot != slot || inside.wrong,
+                       __ATOMIC_SEQ_CST);
     return status;
 }
 
@@ -118,6 +118,42 @@ static void own_slots(void)
     struct slots slots = {0};
     CHECK(pl_parallel(&context, ITEMS, take_slot, &slots) == PL_OK);
     CHECK(slots.wrong == 0);
+}
+
+/* The threads of a program may all call: one is served by the others, the rest work alone. */
+static void *call_often(void *unused)
+{
+    struct pl_context context = {.threads = 3};
+    intptr_t wrong = 0;
+    (void)unused;
+    for (int round = 0; round < 200; round++) {
+        struct slots slots = {0};
+        wrong += pl_parallel(&context, 40, take_slot, &slots) != PL_OK || slots.wrong;
+    }
+    return (void *)wrong;
+}
+
+static void callers_side_by_side(void)
+{
+    pthread_t threads[4];
+    void *wrong = NULL;
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_create(&threads[i], NULL, call_often, NULL) == 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        CHECK(pthread_join(threads[i], &wrong) == 0 && !wrong);
+    }
+}
+
+/* A child has none of its parent's threads and does its work all the same. */
+static void after_a_fork(void)
+{
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(call_often(NULL) != NULL);
+    }
+    CHECK(waitpid(child, &status, 0) == child && status == 0);
 }
 
 static void thread_counts(void)
@@ -166,6 +202,8 @@ int main(void)
     RUN(first_failure);
     RUN(nested);
     RUN(own_slots);
+    RUN(callers_side_by_side);
+    RUN(after_a_fork);
     RUN(thread_counts);
     RUN(progress);
     FINISH();
