@@ -21,8 +21,8 @@ static const struct pl_option options[] = {
     PL_OPTIONS_END,
 };
 
-/* The segment being written.  A table is a segment of its own, and so are pictures or sounds that
- * follow each other; tensors of other files share one. */
+/* The segment being written.  A table or a model is a segment of its own, and so are pictures or
+ * sounds that follow each other; tensors of other files share one. */
 struct segment {
     struct pl_history history;
     bool open, whole; /* whole: nothing else goes into it */
@@ -66,8 +66,10 @@ static enum pl_status import_file(struct pl_run *run, const struct command *comm
     if (status) {
         return status;
     }
-    bool table = pl_foreign_format(file->foreign) == PL_FORMAT_CSV;
-    status = prepare_segment(run, segment, writer, table);
+    const enum pl_format format = pl_foreign_format(file->foreign);
+    const bool whole =
+        format == PL_FORMAT_CSV || format == PL_FORMAT_LLAMA2C || format == PL_FORMAT_HF;
+    status = prepare_segment(run, segment, writer, whole);
     if (!status) {
         status = pl_foreign_import(context, file->foreign, writer, &file->source);
     }

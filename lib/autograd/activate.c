@@ -89,6 +89,15 @@ struct pl_variable *pl_op_add(struct pl_tape *tape, struct pl_variable *a, struc
 
 /* ---- functions of one variable */
 
+/* (1 + tanh(u)) / 2 = sigmoid(2 u), with u = sqrt(2 / pi) (x + 0.044715 x^3) */
+#define GELU_SCALE ((pl_real)1.5957691216057308)
+#define GELU_CUBE  ((pl_real)0.044715)
+
+PL_KERNEL pl_real gelu_argument(pl_real x)
+{
+    return GELU_SCALE * (x + GELU_CUBE * x * x * x);
+}
+
 PL_CLONES static void activate_forward(const struct elementwise *job, int64_t begin, int64_t end)
 {
     const pl_real *restrict x = job->a->value, scale = job->scale;
@@ -111,6 +120,10 @@ PL_CLONES static void activate_forward(const struct elementwise *job, int64_t be
     case PL_SIGMOID:
         for (int64_t i = begin; i < end; i++)
             y[i] = scale * pl_real_sigmoid(x[i]);
+        break;
+    case PL_GELU:
+        for (int64_t i = begin; i < end; i++)
+            y[i] = scale * (x[i] * pl_real_sigmoid(gelu_argument(x[i])));
         break;
     }
 }
@@ -137,6 +150,13 @@ PL_CLONES static void activate_backward(const struct elementwise *job, int64_t b
         for (int64_t i = begin; i < end; i++) {
             pl_real sigmoid = pl_real_sigmoid(x[i]);
             dx[i] += scale * dy[i] * (sigmoid * (1 - sigmoid));
+        }
+        break;
+    case PL_GELU:
+        for (int64_t i = begin; i < end; i++) {
+            pl_real sigmoid = pl_real_sigmoid(gelu_argument(x[i]));
+            pl_real slope = GELU_SCALE * (1 + 3 * GELU_CUBE * x[i] * x[i]);
+            dx[i] += scale * dy[i] * (sigmoid + x[i] * sigmoid * (1 - sigmoid) * slope);
         }
         break;
     }

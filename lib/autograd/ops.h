@@ -31,7 +31,8 @@ enum pl_activation {
     PL_SILU,    /* x sigmoid(x) */
     PL_RELU,    /* max(x, 0) */
     PL_ELU_ONE, /* elu(x) + 1: positive feature map */
-    PL_SIGMOID
+    PL_SIGMOID,
+    PL_GELU /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), as GPT-2 has it */
 };
 /* scale f(x) */
 struct pl_variable *pl_op_activate(struct pl_tape *tape, struct pl_variable *x,
@@ -50,7 +51,12 @@ struct pl_variable *pl_op_decay(struct pl_tape *tape, struct pl_variable *x,
  * Root Mean Square Layer Normalization, 2019) */
 struct pl_variable *pl_op_rms_norm(struct pl_tape *tape, struct pl_variable *x,
                                    struct pl_variable *weight, double eps);
-/* The same, times SiLU(gate); gate has the shape of x. */
+/* Each row: (x - mean) / sqrt(variance + eps) weight + bias.  (Ba, Kiros, Hinton: Layer
+ * Normalization, 2016, arXiv 1607.06450) */
+struct pl_variable *pl_op_layer_norm(struct pl_tape *tape, struct pl_variable *x,
+                                     struct pl_variable *weight, struct pl_variable *bias,
+                                     double eps);
+/* The same as pl_op_rms_norm, times SiLU(gate); gate has the shape of x. */
 struct pl_variable *pl_op_gated_norm(struct pl_tape *tape, struct pl_variable *x,
                                      struct pl_variable *weight, struct pl_variable *gate,
                                      double eps);

@@ -15,7 +15,8 @@
 enum {
     PIPE_SIZE = 1 << 20, /* what a pipe on the input is widened to */
     READ_STEP = 1 << 16, /* room made for one read, at least */
-    PEEK_MOST = 1 << 20  /* bytes gathered when nobody asked for more */
+    PEEK_MOST = 1 << 20, /* bytes gathered when nobody asked for more */
+    SUM_STEP = 1 << 24   /* bytes summed before their pages are given back */
 };
 
 enum pl_status pl_bytes_fail(struct pl_context *context, const struct pl_bytes *bytes,
@@ -152,6 +153,16 @@ enum pl_status pl_bytes_peek(struct pl_context *context, struct pl_bytes *bytes,
     return status;
 }
 
+void pl_bytes_give_back(const struct pl_bytes *bytes, const uint8_t *data, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t from = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)data + size) / page * page;
+    if (bytes->file.map && bytes->stored && !bytes->compressed && from < to) {
+        madvise((void *)from, to - from, MADV_DONTNEED); /* advice: no harm where it is refused */
+    }
+}
+
 void pl_bytes_skip(struct pl_bytes *bytes, size_t size)
 {
     bytes->taken += size;
@@ -244,7 +255,12 @@ enum pl_status pl_bytes_expect_end(struct pl_context *context, struct pl_bytes *
 enum pl_status pl_bytes_sum(struct pl_context *context, struct pl_bytes *bytes, uint32_t *sum)
 {
     if (bytes->stored && !bytes->summed) {
-        bytes->sum = pl_crc32(0, bytes->stored, bytes->stored_size);
+        bytes->sum = 0;
+        for (size_t at = 0, size; at < bytes->stored_size; at += size) {
+            size = bytes->stored_size - at < SUM_STEP ? bytes->stored_size - at : SUM_STEP;
+            bytes->sum = pl_crc32(bytes->sum, bytes->stored + at, size);
+            pl_bytes_give_back(bytes, bytes->stored + at, size);
+        }
         bytes->summed = true;
     }
     const uint8_t *data;

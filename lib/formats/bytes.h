@@ -54,6 +54,10 @@ void pl_bytes_close(struct pl_bytes *bytes);
 enum pl_status pl_bytes_peek(struct pl_context *context, struct pl_bytes *bytes, size_t least,
                              const uint8_t **data, size_t *size) PL_MUST_CHECK;
 
+/* Tells that stored bytes, a part of what was shown, are not needed for now: pages of a mapped file
+ * go back to the system, and come again when they are looked at. */
+void pl_bytes_give_back(const struct pl_bytes *bytes, const uint8_t *data, size_t size);
+
 /* Moves on; size is at most what the last peek showed. */
 void pl_bytes_skip(struct pl_bytes *bytes, size_t size);
 

@@ -57,6 +57,7 @@ static enum pl_status copy_rows(struct pl_context *context, struct pl_bytes *byt
         if (!status) {
             status = write_elements(context, array, data, size, writer);
             pl_bytes_skip(bytes, size);
+            pl_bytes_give_back(bytes, data, size);
             total -= size;
         }
     }

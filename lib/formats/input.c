@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "formats/hf.h"
 #include "formats/importers.h"
 
 enum { MEMORY_MOST = 64 << 20 }; /* larger inputs are imported to a file, not to memory */
@@ -28,7 +29,8 @@ static pl_importer *const importers[] = {
     [PL_FORMAT_NPZ] = pl_npz_import, [PL_FORMAT_SAFETENSORS] = pl_safetensors_import,
     [PL_FORMAT_IDX] = pl_idx_import, [PL_FORMAT_RAW] = pl_raw_import,
     [PL_FORMAT_PNG] = pl_png_import, [PL_FORMAT_PNM] = pl_pnm_import,
-    [PL_FORMAT_WAV] = pl_wav_import,
+    [PL_FORMAT_WAV] = pl_wav_import, [PL_FORMAT_LLAMA2C] = pl_llama2c_import,
+    [PL_FORMAT_HF] = pl_hf_import,   [PL_FORMAT_PYTORCH] = pl_pytorch_import,
 };
 
 /* Peeks until the format is clear; the view is of the first bytes. */
@@ -61,12 +63,37 @@ static enum pl_status sniff(struct pl_context *context, struct pl_bytes *bytes, 
     return PL_OK;
 }
 
-/* Opens a file, or of a checkpoint folder the index of its shards, or its one file. */
+static enum pl_status open_inside(struct pl_context *context, struct pl_bytes *bytes,
+                                  const char *folder, const char *name)
+{
+    struct pl_buffer path = {0};
+    size_t size = strlen(folder);
+    while (size > 1 && folder[size - 1] == '/') {
+        size--;
+    }
+    enum pl_status status = pl_buffer_printf(context, &path, "%.*s/%s", (int)size, folder, name);
+    if (!status) {
+        status = pl_bytes_open(context, bytes, path.data);
+    }
+    pl_buffer_release(&path);
+    return status;
+}
+
+/* Opens a file; of a folder with a language model its config.json, of another checkpoint folder
+ * the index of its shards, or its one file.  *format becomes what that tells. */
 static enum pl_status open_path(struct pl_context *context, struct pl_bytes *bytes,
-                                const char *path)
+                                const char *path, enum pl_format *format)
 {
     static const char *const names[] = {"model.safetensors.index.json", "model.safetensors"};
     struct stat entry;
+    bool hf = (*format == PL_FORMAT_AUTO || *format == PL_FORMAT_HF) && pl_hf_is_folder(path);
+    if (hf) {
+        *format = PL_FORMAT_HF;
+        return open_inside(context, bytes, path, "config.json");
+    }
+    if (*format == PL_FORMAT_HF) {
+        return pl_fail(context, PL_BAD_DATA, "%s: no folder with a config.json", path);
+    }
     if (!path || stat(path, &entry) != 0 || !S_ISDIR(entry.st_mode)) {
         return pl_bytes_open(context, bytes, path);
     }
@@ -90,7 +117,7 @@ static struct pl_foreign *open_foreign(struct pl_context *context, const char *p
     foreign->bytes.file.fd = -1;
     foreign->import = import ? import : &by_content;
     foreign->format = (enum pl_format)foreign->import->format;
-    enum pl_status status = open_path(context, &foreign->bytes, path);
+    enum pl_status status = open_path(context, &foreign->bytes, path, &foreign->format);
     if (!status && foreign->format == PL_FORMAT_AUTO) {
         status = sniff(context, &foreign->bytes, text, &foreign->format);
     }

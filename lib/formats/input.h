@@ -24,6 +24,9 @@ enum pl_format { /* in the order of ts-import's --format */
                  PL_FORMAT_PNG,
                  PL_FORMAT_PNM, /* PGM and PPM */
                  PL_FORMAT_WAV,
+                 PL_FORMAT_LLAMA2C,
+                 PL_FORMAT_HF,
+                 PL_FORMAT_PYTORCH,
                  PL_FORMAT_STREAM,
                  PL_FORMAT_TEXT /* only of pl_foreign_open_text */
 };
@@ -44,6 +47,11 @@ struct pl_import {
     /* raw; dtype also of a table's values (f32, else f64), name of any single tensor */
     const char *dtype, *shape, *name;
     int64_t skip; /* bytes before the data */
+    /* Checkpoints of language models: a tokenizer.json that comes from elsewhere and how many
+     * tokens it has; NULL: the checkpoint's own, if it has one. */
+    const char *tokenizer;
+    size_t tokenizer_size;
+    int64_t tokenizer_vocabulary;
 };
 
 enum pl_import_header { PL_HEADER_AUTO, PL_HEADER_YES, PL_HEADER_NO };
@@ -78,7 +86,7 @@ struct pl_source {
             "sales")
 
 #define PL_IMPORT_OPTIONS(s, f)                                                                    \
-    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw|png|pnm|wav", "FORMAT", \
+    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw|png|pnm|wav|llama2c|hf|pytorch", "FORMAT", \
               "what the files are; auto goes by their first bytes"),                               \
     PL_TEXT(s, f.name, "name", 0, NULL, "NAME",                                                    \
             "NPY, IDX, raw, one WAV: name of the tensor; the file's name without its suffix, audio of " \
@@ -110,8 +118,9 @@ enum pl_status pl_input_bundle(struct pl_context *context, const char *path,
 struct pl_foreign; /* opaque */
 struct pl_bytes;   /* formats/bytes.h */
 
-/* PL_BAD_DATA (NULL) for what is not known or refused.  A checkpoint folder, or an index of
- * safetensors, stands for its shards.  import must outlive the result. */
+/* PL_BAD_DATA (NULL) for what is not known or refused.  A folder with a config.json is a language
+ * model; another checkpoint folder, or an index of safetensors, stands for its shards.  import must
+ * outlive the result. */
 struct pl_foreign *pl_foreign_open(struct pl_context *context, const char *path,
                                    const struct pl_import *import) PL_MUST_CHECK;
 enum pl_format pl_foreign_format(const struct pl_foreign *foreign);

@@ -168,6 +168,11 @@ enum pl_status pl_safetensors_open(struct pl_context *context, struct pl_safeten
     if (status) {
         return status;
     }
+    if (memcmp(data, "version ", LENGTH) == 0) {
+        return pl_bytes_fail(
+            context, bytes, PL_BAD_DATA,
+            "this is a Git LFS pointer, not the weights: git lfs pull fetches them");
+    }
     uint64_t length = 0;
     for (int i = LENGTH - 1; i >= 0; i--) {
         length = length << 8 | data[i];

@@ -32,8 +32,30 @@ enum pl_status pl_safetensors_copy(struct pl_context *context, const struct pl_s
                                    struct pl_bytes *bytes, bool metadata,
                                    struct pl_writer *writer) PL_MUST_CHECK;
 
-/* shards.c: the files that an index (model.safetensors.index.json) names, all of them checked
- * before anything is written. */
+/* shards.c: a checkpoint of one file or of several, all open at once. */
+struct pl_shard {
+    struct pl_bytes bytes;
+    struct pl_safetensors file;
+    const uint8_t *data; /* behind the header */
+};
+
+struct pl_shards {
+    struct pl_shard *items;
+    int32_t count;
+    uint32_t sum; /* CRC-32 of the index; 0: there is none */
+};
+
+/* path: an index (model.safetensors.index.json), whose files are looked for beside it, or a file
+ * of safetensors.  Each file is checked, and that it has the tensors that the index says. */
+enum pl_status pl_shards_open(struct pl_context *context, const char *path,
+                              struct pl_shards *shards) PL_MUST_CHECK;
+void pl_shards_close(struct pl_shards *shards);
+
+/* Continues a CRC-32 over all files. */
+enum pl_status pl_shards_sum(struct pl_context *context, struct pl_shards *shards,
+                             uint32_t *sum) PL_MUST_CHECK;
+
+/* Copies all tensors of the files that an index names. */
 enum pl_status pl_shards_import(struct pl_context *context, struct pl_bytes *index,
                                 struct pl_writer *writer) PL_MUST_CHECK;
 

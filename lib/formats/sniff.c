@@ -17,6 +17,7 @@ static const struct magic {
     {"\x93NUMPY", 6, PL_FORMAT_NPY, NULL},
     {"PK\x03\x04", 4, PL_FORMAT_NPZ, NULL},
     {"PK\x05\x06", 4, PL_FORMAT_NPZ, NULL},
+    {"24ka", 4, PL_FORMAT_AUTO, "a llama2.c checkpoint of a later version; version 0 is read"},
     {"GGUF", 4, PL_FORMAT_AUTO, "a GGUF model, which is not supported"},
     {"\x89HDF\r\n", 6, PL_FORMAT_AUTO, "an HDF5 file, which is not supported: export it to NPY"},
     {"PAR1", 4, PL_FORMAT_AUTO, "a Parquet file, which is not supported: export it to CSV"},
@@ -39,10 +40,6 @@ static const struct magic {
      "ELF",
      4, PL_FORMAT_AUTO, "a program or library"},
 };
-
-static const char pickle[] =
-    "a Python pickle (as PyTorch writes them), which can run code when read: refused; save the "
-    "tensors as safetensors";
 
 static uint64_t little_endian(const uint8_t *bytes, int size)
 {
@@ -87,16 +84,17 @@ static enum pl_format sniff_riff(const uint8_t *bytes, const char **refusal)
     return PL_FORMAT_AUTO;
 }
 
-/* A zip archive is NPZ unless its first member says otherwise. */
-static const char *refuse_zip(const uint8_t *bytes, size_t size)
+/* A zip archive is NPZ unless its first member says that it is PyTorch's. */
+static enum pl_format sniff_zip(const uint8_t *bytes, size_t size)
 {
     enum { NAME_SIZE = 26, NAME = 30 };
     if (size < NAME) {
-        return NULL;
+        return PL_FORMAT_NPZ;
     }
     size_t name_size = (size_t)little_endian(bytes + NAME_SIZE, 2);
     name_size = name_size < size - NAME ? name_size : size - NAME;
-    return name_size >= 4 && memmem(bytes + NAME, name_size, ".pkl", 4) ? pickle : NULL;
+    return name_size >= 4 && memmem(bytes + NAME, name_size, ".pkl", 4) ? PL_FORMAT_PYTORCH
+                                                                        : PL_FORMAT_NPZ;
 }
 
 /* Text has no control bytes but blanks and line ends. */
@@ -134,9 +132,12 @@ enum pl_format pl_format_sniff(const void *data, size_t size, const char **refus
         const struct magic *magic = &magics[i];
         bool chance = magic->refusal && is_text(bytes, size); /* a column may be called PAR1 */
         if (size >= magic->size && !chance && memcmp(bytes, magic->bytes, magic->size) == 0) {
-            *refusal = magic->format == PL_FORMAT_NPZ ? refuse_zip(bytes, size) : magic->refusal;
-            return *refusal ? PL_FORMAT_AUTO : magic->format;
+            *refusal = magic->refusal;
+            return magic->format == PL_FORMAT_NPZ ? sniff_zip(bytes, size) : magic->format;
         }
+    }
+    if (pl_llama2c_sniff(bytes, size)) {
+        return PL_FORMAT_LLAMA2C;
     }
     if (is_idx(bytes, size)) {
         return PL_FORMAT_IDX;
@@ -148,11 +149,7 @@ enum pl_format pl_format_sniff(const void *data, size_t size, const char **refus
         return PL_FORMAT_PNM;
     }
     if (is_pickle(bytes, size) || is_tar(bytes, size)) {
-        *refusal = is_tar(bytes, size)
-                       ? "a tar archive (PyTorch's first checkpoints were such), which "
-                         "is not supported: unpack it"
-                       : pickle;
-        return PL_FORMAT_AUTO;
+        return PL_FORMAT_PYTORCH;
     }
     if (size > 0 && bytes[0] == '{') {
         return sniff_json(bytes, size, refusal);

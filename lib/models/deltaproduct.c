@@ -95,8 +95,9 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
 #define WEIGHT(name, ...) ADD(PL_INIT_NORMAL, name, __VA_ARGS__)
 
 static void *declare(struct pl_context *context, struct pl_parameters *parameters,
-                     const void *configuration, const char *prefix)
+                     const void *configuration, int64_t index, const char *prefix)
 {
+    (void)index;
     const struct options *options = configuration;
     const struct pl_delta delta = shape(options);
     int64_t dim = options->lm.dim, heads = delta.value_heads, conv = options->conv;
@@ -149,5 +150,5 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 
-const struct pl_mixer pl_mixer_deltaproduct = {sizeof(struct options), check, declare, forward,
-                                               NULL};
+const struct pl_mixer pl_mixer_deltaproduct = {
+    sizeof(struct options), check, declare, forward, NULL, NULL};

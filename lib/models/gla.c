@@ -108,8 +108,9 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     pl_parameter_add(context, parameters, PL_INIT_NORMAL, PL_DIMS(__VA_ARGS__), "%s." name, prefix)
 
 static void *declare(struct pl_context *context, struct pl_parameters *parameters,
-                     const void *configuration, const char *prefix)
+                     const void *configuration, int64_t index, const char *prefix)
 {
+    (void)index;
     const struct options *options = configuration;
     const struct pl_gla gla = shape(options);
     int64_t dim = options->lm.dim, rank = options->gate_rank, conv = options->conv;
@@ -191,4 +192,4 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     return pl_op_linear(tape, o, layer->out, NULL);
 }
 
-const struct pl_mixer pl_mixer_gla = {sizeof(struct options), check, declare, forward, NULL};
+const struct pl_mixer pl_mixer_gla = {sizeof(struct options), check, declare, forward, NULL, NULL};

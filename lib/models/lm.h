@@ -3,6 +3,9 @@
  *
  *   h = E[ids];  per layer: h += mix(RMS(h)), h += MLP(RMS(h));  logits = RMS(h) W_head'
  *
+ * or, of pretrained models with learned positions P (GPT-2), with LayerNorm for RMS, GELU in the
+ * MLP, biases, and h = E[ids] + P[0, 1, ...].
+ *
  * What a family of models differs in is the mixing alone.  A mixer is one file in this folder
  * (gla.c, deltanet.c, ...): its options, its parameters, its forward pass, which is also its
  * decoding step when the pass is given a state.  The registry lists them. */
@@ -48,16 +51,25 @@ struct pl_mixer {
     /* Declares the parameters of one layer, named PREFIX.q_proj.weight and so on; what it returns
      * is handed to forward.  NULL with a failure. */
     void *(*declare)(struct pl_context *context, struct pl_parameters *parameters,
-                     const void *options, const char *prefix);
+                     const void *options, int64_t index, const char *prefix);
     /* x [N, dim] -> [N, dim]; state items are named "layer.L.S" and so on. */
     struct pl_variable *(*forward)(struct pl_pass *pass, const void *layer, int64_t index,
                                    struct pl_variable *x);
     /* NULL, or what is left to do after the last layer: from the routers to pass->auxiliary. */
     enum pl_status (*finish)(struct pl_pass *pass);
+    /* NULL, or the rows that the model has learned positions for: if there are any, its body is
+     * that of GPT-2, with LayerNorm, GELU and biases. */
+    int64_t (*positions)(const void *options);
+};
+
+struct pl_lm_norm {
+    struct pl_variable *weight, *bias; /* bias NULL: RMS norm, else LayerNorm */
 };
 
 struct pl_lm_layer {
-    struct pl_variable *mix_norm, *mlp_norm, *gate, *up, *down;
+    struct pl_lm_norm mix_norm, mlp_norm;
+    struct pl_variable *gate, *up, *down;    /* gate NULL: GELU instead of SwiGLU */
+    struct pl_variable *up_bias, *down_bias; /* or NULL */
     void *mix;
 };
 
@@ -65,7 +77,9 @@ struct pl_lm {
     const struct pl_model_type *type;
     void *options; /* of type->mixer, begins with struct pl_lm_options */
     struct pl_parameters parameters;
-    struct pl_variable *embeddings, *norm, *head; /* head: the embeddings when tied */
+    struct pl_variable *embeddings, *head; /* head: the embeddings when tied */
+    struct pl_variable *positions;         /* learned ones, [rows, dim], or NULL */
+    struct pl_lm_norm norm;
     struct pl_lm_layer *layers;
     int64_t sequence; /* rows it was trained on at once; 0: not told */
     char *tokenizer;  /* the bytes of its tokenizer.json, its own; NULL: tokens are numbers */

@@ -152,8 +152,9 @@ static bool declare_memories(struct pl_context *context, struct pl_parameters *p
 }
 
 static void *declare(struct pl_context *context, struct pl_parameters *parameters,
-                     const void *configuration, const char *prefix)
+                     const void *configuration, int64_t index, const char *prefix)
 {
+    (void)index;
     const struct options *options = configuration;
     const struct pl_delta delta = shape(options);
     int64_t dim = options->lm.dim, heads = delta.heads, conv = options->conv;
@@ -287,4 +288,5 @@ static enum pl_status finish(struct pl_pass *pass)
     return pass->auxiliary ? PL_OK : pass->tape->context->status;
 }
 
-const struct pl_mixer pl_mixer_mom = {sizeof(struct options), check, declare, forward, finish};
+const struct pl_mixer pl_mixer_mom = {
+    sizeof(struct options), check, declare, forward, finish, NULL};

@@ -2,8 +2,9 @@
  * SPDX-License-Identifier: MIT
  *
  * Channels i and i + head_dim / 2 of a head at position p are turned by the angle p f_i with
- * f_i = base^(-2i / head_dim), so that the product of a query and a key depends on the distance of
- * their positions alone.  The gradient is turned back by the same angle.
+ * f_i = base^(-2i / head_dim), or what a scaling makes of it, so that the product of a query and a
+ * key depends on the distance of their positions alone.  The gradient is turned back by the same
+ * angle.
  *
  * Sines and cosines are taken once for each block of rows and carried from row to row by turning
  * them by f_i, in double, whose rounding over a block is far below that of a float; all heads of a
@@ -15,15 +16,81 @@
 
 enum { BLOCK_ROWS = 64 };
 
+#define PI 3.14159265358979323846
+
 struct job {
     struct pl_rows rows;
     struct pl_variable *x, *out;
     int64_t half, heads, first;
-    double base;
+    const double *frequencies; /* [half] */
+    double amplitude;
     bool backward;
     double *angles; /* for each slot: cosine and sine of the row and of one position, [4, half] */
     pl_real *turns; /* for each slot: cosine and sine of the row, [2, half] */
 };
+
+/* ---- frequencies */
+
+/* How far a channel that turns so often in the original rows is from being kept, 1, to being
+ * divided, 0, in llama3. */
+static double kept_share(const struct pl_rope *rope, double frequency)
+{
+    double turns = (double)rope->original * frequency / (2 * PI);
+    double share = (turns - rope->low) / (rope->high - rope->low);
+    return share < 0 ? 0 : share > 1 ? 1 : share;
+}
+
+/* The channel, of head_dim in all, that turns so often in the original rows. */
+static double channel_of(const struct pl_rope *rope, double turns)
+{
+    return (double)rope->head_dim * log((double)rope->original / (2 * PI * turns)) /
+           (2 * log(rope->base));
+}
+
+/* The share of a channel's frequency that YaRN divides. */
+static double divided_share(const struct pl_rope *rope, int64_t i)
+{
+    double low = fmax(floor(channel_of(rope, rope->high)), 0);
+    double high = fmin(ceil(channel_of(rope, rope->low)), (double)rope->head_dim - 1);
+    double share = ((double)i - low) / (high > low ? high - low : 0.001);
+    return share < 0 ? 0 : share > 1 ? 1 : share;
+}
+
+/* The base for that many rows. */
+static double base_of(const struct pl_rope *rope, int64_t rows)
+{
+    if (rope->scaling != PL_ROPE_DYNAMIC || rows <= rope->original)
+        return rope->base;
+    double stretch = rope->factor * (double)rows / (double)rope->original - (rope->factor - 1);
+    return rope->base * pow(stretch, (double)rope->head_dim / (double)(rope->head_dim - 2));
+}
+
+static double frequency_of(const struct pl_rope *rope, int64_t rows, int64_t i)
+{
+    double frequency = pow(base_of(rope, rows), -2 * (double)i / (double)rope->head_dim), share;
+
+    switch (rope->scaling) {
+    case PL_ROPE_LINEAR:
+        return frequency / rope->factor;
+    case PL_ROPE_LLAMA3:
+        share = kept_share(rope, frequency);
+        return frequency * ((1 - share) / rope->factor + share);
+    case PL_ROPE_YARN:
+        share = divided_share(rope, i);
+        return frequency * (share / rope->factor + 1 - share);
+    default:
+        return frequency;
+    }
+}
+
+static double amplitude_of(const struct pl_rope *rope)
+{
+    if (rope->scaling != PL_ROPE_YARN)
+        return 1;
+    return rope->amplitude > 0 ? rope->amplitude : 0.1 * log(rope->factor) + 1;
+}
+
+/* ---- turning */
 
 /* The row's cosines and sines, from those of the row before. */
 PL_CLONES static void turn(int64_t half, double *restrict angles)
@@ -43,10 +110,9 @@ static void start(const struct job *job, double *angles, int64_t position)
     int64_t half = job->half;
 
     for (int64_t i = 0; i < half; i++) {
-        double frequency = pow(job->base, -(double)i / (double)half);
-        double angle = (double)position * frequency;
-        angles[i] = cos(angle);
-        angles[half + i] = sin(angle);
+        double frequency = job->frequencies[i], angle = (double)position * frequency;
+        angles[i] = job->amplitude * cos(angle);
+        angles[half + i] = job->amplitude * sin(angle);
         angles[2 * half + i] = cos(frequency);
         angles[3 * half + i] = sin(frequency);
     }
@@ -139,19 +205,37 @@ static enum pl_status backward(struct pl_tape *tape, void *saved)
     return run(tape, job);
 }
 
-struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rows *rows,
-                               struct pl_variable *x, int64_t head_dim, int64_t first, double base)
+/* Of the longest sequence, with what came before. */
+static int64_t rows_at_hand(const struct pl_rows *rows, int64_t first)
+{
+    int64_t longest = 0;
+
+    for (int64_t i = 0; i < rows->count; i++)
+        if (rows->starts[i + 1] - rows->starts[i] > longest)
+            longest = rows->starts[i + 1] - rows->starts[i];
+    return first + longest;
+}
+
+struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rope *rope,
+                               const struct pl_rows *rows, struct pl_variable *x, int64_t first)
 {
     if (!x)
         return NULL;
     int64_t count = rows->starts[rows->count], width = pl_variable_width(x);
+    int64_t half = rope->head_dim / 2, at_hand = rows_at_hand(rows, first);
+    double *frequencies = pl_tape_take(tape, half, sizeof *frequencies);
     struct job job = {.rows = *rows,
                       .x = x,
-                      .half = head_dim / 2,
-                      .heads = width / head_dim,
+                      .half = half,
+                      .heads = width / rope->head_dim,
                       .first = first,
-                      .base = base};
+                      .frequencies = frequencies,
+                      .amplitude = amplitude_of(rope)};
 
+    if (!frequencies)
+        return NULL;
+    for (int64_t i = 0; i < half; i++)
+        frequencies[i] = frequency_of(rope, at_hand, i);
     job.out = pl_tape_matrix(tape, x->gradient, count, width);
     if (!job.out || run(tape, &job))
         return NULL;

@@ -56,9 +56,10 @@ static void gradients_of_windows(void)
 static struct pl_variable *build_rope(struct gradient *gradient, const void *user)
 {
     static const int64_t starts[] = {0, 3, 3, 80};
+    static const struct pl_rope rope = {.head_dim = 6, .base = 100};
     struct pl_rows rows = {3, starts};
     (void)user;
-    return gradient_sum(gradient, pl_op_rope(&gradient->tape, &rows, LEAF("x"), 6, 11, 100));
+    return gradient_sum(gradient, pl_op_rope(&gradient->tape, &rope, &rows, LEAF("x"), 11));
 }
 
 static void gradients_of_rope(void)
@@ -203,7 +204,8 @@ static void rope_turns_by_the_position(void)
     struct pl_rows one = {1, (const int64_t[]){0, T}};
     make_inputs(1);
     struct pl_variable x = rows_of(q, WIDTH, 0, T);
-    const struct pl_variable *out = pl_op_rope(&tape, &one, &x, DIM, FIRST, BASE);
+    const struct pl_rope rope = {.head_dim = DIM, .base = BASE};
+    const struct pl_variable *out = pl_op_rope(&tape, &rope, &one, &x, FIRST);
     CHECK(out != NULL);
     for (int t = 0; out && t < T; t++)
         for (int h = 0; h < HEADS; h++)

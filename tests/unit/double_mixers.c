@@ -25,8 +25,8 @@ static void subject_open(struct subject *subject, const char *type, const char *
     CHECK(pl_blas_open(&subject->context) == PL_OK);
     subject->tape.context = &subject->context;
     CHECK(pl_lm_init(&subject->context, &subject->lm, model, settings, count, 2) == PL_OK);
-    subject->layer =
-        model->mixer->declare(&subject->context, &subject->parameters, subject->lm.options, "attn");
+    subject->layer = model->mixer->declare(&subject->context, &subject->parameters,
+                                           subject->lm.options, 0, "attn");
     if (!subject->layer || pl_parameters_start(&subject->context, &subject->parameters, 7, 0.5)) {
         printf("# %s\n", subject->context.message);
         abort();

@@ -113,7 +113,7 @@ static bool make_layer(struct job *job, const struct pl_model_type *type,
     if (!vectors_ok(job->vectors,
                     pl_lm_init(context, &job->lm, type, settings->items, settings->count, 1)))
         return false;
-    job->layer = type->mixer->declare(context, &job->parameters, job->lm.options, "w");
+    job->layer = type->mixer->declare(context, &job->parameters, job->lm.options, 0, "w");
     if (!job->layer)
         return vectors_ok(job->vectors, context->status);
     return vectors_ok(job->vectors, pl_parameters_values(context, &job->parameters)) &&
