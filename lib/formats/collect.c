@@ -22,11 +22,22 @@ static bool is_asked_for(const struct pl_export *export, const char *name)
     return export->names.count == 0;
 }
 
-static struct pl_collected *find(const struct pl_collection *collection, const char *name)
+struct pl_collected *pl_collection_find(const struct pl_collection *collection, const char *name)
 {
     for (size_t i = 0; i < collection->count; i++) {
         if (strcmp(collection->items[i].name, name) == 0) {
             return &collection->items[i];
+        }
+    }
+    return NULL;
+}
+
+/* Where a document of that name is kept; NULL: nobody wants it. */
+static struct pl_meta *place_of(struct pl_collection *collection, const char *name)
+{
+    for (int i = 0; collection->wanted && collection->wanted[i]; i++) {
+        if (strcmp(collection->wanted[i], name) == 0) {
+            return &collection->documents[i];
         }
     }
     return NULL;
@@ -145,26 +156,28 @@ static enum pl_status take_record(struct pl_context *context, struct pl_collecti
                                   const struct pl_export *export)
 {
     struct pl_collected *item;
+    struct pl_meta *document;
     switch (header->kind) {
     case PL_RECORD_TENSOR:
         return is_asked_for(export, header->name) ? take_tensor(context, collection, reader, header)
                                                   : PL_OK;
     case PL_RECORD_CHUNK:
-        item = find(collection, header->name);
+        item = pl_collection_find(collection, header->name);
         if (!item) {
             return PL_OK;
         }
         item->dims[0] += header->rows;
         return spool_elements(context, reader, item->dtype, item->fd, &item->bytes);
     case PL_RECORD_CLOSE:
-        item = find(collection, header->name);
+        item = pl_collection_find(collection, header->name);
         return item ? take_close(context, item) : PL_OK;
     case PL_RECORD_META:
-        if (!collection->wanted || strcmp(header->name, collection->wanted) != 0) {
+        document = place_of(collection, header->name);
+        if (!document) {
             return PL_OK;
         }
-        pl_meta_release(&collection->document);
-        return pl_reader_meta(context, reader, &collection->document);
+        pl_meta_release(document);
+        return pl_reader_meta(context, reader, document);
     default:
         return PL_OK;
     }
@@ -176,7 +189,7 @@ static enum pl_status check_names(struct pl_context *context,
                                   const struct pl_export *export, const char *source)
 {
     for (size_t i = 0; i < export->names.count; i++) {
-        if (!find(collection, export->names.items[i])) {
+        if (!pl_collection_find(collection, export->names.items[i])) {
             return pl_fail(context, PL_BAD_DATA, "%s: no tensor '%s' (ts-info lists them)", source,
                            export->names.items[i]);
         }
@@ -198,9 +211,9 @@ static enum pl_status settle(struct pl_context *context, struct pl_collection *c
 
 enum pl_status pl_collect(struct pl_context *context, struct pl_collection *collection,
                           struct pl_reader *reader, const struct pl_export *export,
-                          const char *document)
+                          const char *const *documents)
 {
-    *collection = (struct pl_collection){.fd = -1, .wanted = document};
+    *collection = (struct pl_collection){.fd = -1, .wanted = documents};
     const struct pl_record *record;
     bool ended = false;
     enum pl_status status;
@@ -272,6 +285,8 @@ void pl_collection_release(struct pl_collection *collection)
     if (collection->fd >= 0) {
         close(collection->fd);
     }
-    pl_meta_release(&collection->document);
+    for (int i = 0; i < PL_COLLECT_DOCUMENTS; i++) {
+        pl_meta_release(&collection->documents[i]);
+    }
     *collection = (struct pl_collection){.fd = -1};
 }

@@ -23,21 +23,28 @@ struct pl_collected {
     bool spooled;    /* in the common file */
 };
 
+enum { PL_COLLECT_DOCUMENTS = 5 };
+
 struct pl_collection {
     struct pl_collected *items;
     size_t count, room;
-    int fd;                  /* the common temporary file; -1: none yet */
-    uint64_t size;           /* bytes in it */
-    void *map;               /* its mapping */
-    const char *wanted;      /* the document to keep; the last one of that name counts */
-    struct pl_meta document; /* empty when there is none */
+    int fd;                    /* the common temporary file; -1: none yet */
+    uint64_t size;             /* bytes in it */
+    void *map;                 /* its mapping */
+    const char *const *wanted; /* names of the documents to keep, ended by NULL; NULL: none */
+    /* Each of those, the last one of its name; empty when there is none. */
+    struct pl_meta documents[PL_COLLECT_DOCUMENTS];
 };
 
-/* Gathers the tensors that the export names, all when it names none, and the document of that name
- * (NULL: none).  PL_BAD_DATA for a second segment, and for a name that is not there. */
+/* Gathers the tensors that the export names, all when it names none, and up to PL_COLLECT_DOCUMENTS
+ * documents, whose names end with NULL (NULL: none).  PL_BAD_DATA for a second segment, and for a
+ * name that is not there. */
 enum pl_status pl_collect(struct pl_context *context, struct pl_collection *collection,
                           struct pl_reader *reader, const struct pl_export *export,
-                          const char *document) PL_MUST_CHECK;
+                          const char *const *documents) PL_MUST_CHECK;
+
+/* NULL when there is none. */
+struct pl_collected *pl_collection_find(const struct pl_collection *collection, const char *name);
 
 /* PL_BAD_DATA that names what there is, unless it is one tensor: `format` holds no more. */
 enum pl_status pl_collection_one(struct pl_context *context, const struct pl_collection *collection,

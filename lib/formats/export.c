@@ -15,6 +15,9 @@ enum pl_status pl_export_file(struct pl_context *context, struct pl_reader *read
                               const struct pl_export *export, const char *path)
 {
     struct pl_sink sink;
+    if (export->format == PL_EXPORT_HF) {
+        return pl_hf_export(context, reader, export, path);
+    }
     enum pl_status status = pl_sink_open(context, &sink, path);
     if (!status) {
         status = exporters[export->format](context, reader, export, &sink);

@@ -13,7 +13,8 @@ enum pl_export_format { /* in the order of ts-export's --format */
                         PL_EXPORT_SAFETENSORS,
                         PL_EXPORT_PNG,
                         PL_EXPORT_PPM,
-                        PL_EXPORT_WAV
+                        PL_EXPORT_WAV,
+                        PL_EXPORT_HF
 };
 
 /* What to write and how; PL_EXPORT_OPTIONS rows fill it. */
@@ -33,7 +34,7 @@ struct pl_export {
 
 /* clang-format off */
 #define PL_EXPORT_OPTIONS(s, f)                                                                    \
-    PL_CHOICE(s, f.format, "format", 'f', "csv", "csv|npy|npz|safetensors|png|ppm|wav", "FORMAT", \
+    PL_CHOICE(s, f.format, "format", 'f', "csv", "csv|npy|npz|safetensors|png|ppm|wav|hf", "FORMAT", \
               "what to write"),                                                                    \
     PL_LIST(s, f.names, "name", 'n', "NAME",                                                       \
             "write only this tensor, or, of a series as CSV, this column", "OT"),                  \
@@ -53,7 +54,7 @@ struct pl_export {
  * series, a forecast, or tensors of rank up to 2 with equally many rows, and writes the rows of a
  * live series as they come; NPY takes exactly one tensor, PNG and PPM one picture of u8 or u16
  * [height, width, channels], also as the only one of `images`, WAV one sound [samples, channels].
- */
+ * HF takes a model of type transformer, and path is a folder, made when it is not there. */
 enum pl_status pl_export_file(struct pl_context *context, struct pl_reader *reader,
                               const struct pl_export *export, const char *path) PL_MUST_CHECK;
 

@@ -134,7 +134,7 @@ static enum pl_status find_rate(struct pl_context *context, const struct pl_coll
 {
     enum pl_status status = PL_OK;
     if (*rate == 0) {
-        status = pl_meta_int(context, collection->document.root, "rate", rate);
+        status = pl_meta_int(context, collection->documents[0].root, "rate", rate);
     }
     if (status) {
         return pl_fail_at(context, "%s: meta 'audio'", source);
@@ -169,9 +169,10 @@ static enum pl_status write_sound(struct pl_context *context, const struct pl_co
 enum pl_status pl_wav_export(struct pl_context *context, struct pl_reader *reader,
                              const struct pl_export *export, struct pl_sink *sink)
 {
+    static const char *const documents[] = {"audio", NULL};
     struct pl_collection collection;
     int64_t rate = export->rate;
-    enum pl_status status = pl_collect(context, &collection, reader, export, "audio");
+    enum pl_status status = pl_collect(context, &collection, reader, export, documents);
     if (status) {
         return status;
     }

@@ -51,10 +51,10 @@ static enum pl_status put_tensor(struct pl_context *context, const struct pl_col
                                      (unsigned long long)(offset + item->bytes));
 }
 
-static enum pl_status put_header(struct pl_context *context, const struct pl_collection *collection,
-                                 struct pl_buffer *out)
+enum pl_status pl_safetensors_header(struct pl_context *context,
+                                     const struct pl_collection *collection, struct pl_buffer *out)
 {
-    const struct pl_meta_node *metadata = collection->document.root;
+    const struct pl_meta_node *metadata = collection->documents[0].root;
     enum pl_status status = pl_buffer_append(context, out, "\0\0\0\0\0\0\0\0{", LENGTH + 1);
     bool first = true;
     uint64_t offset = 0;
@@ -86,13 +86,14 @@ static enum pl_status put_header(struct pl_context *context, const struct pl_col
 enum pl_status pl_safetensors_export(struct pl_context *context, struct pl_reader *reader,
                                      const struct pl_export *export, struct pl_sink *sink)
 {
+    static const char *const documents[] = {"safetensors", NULL};
     struct pl_collection collection;
     struct pl_buffer header = {0};
-    enum pl_status status = pl_collect(context, &collection, reader, export, "safetensors");
+    enum pl_status status = pl_collect(context, &collection, reader, export, documents);
     if (status) {
         return status;
     }
-    status = put_header(context, &collection, &header);
+    status = pl_safetensors_header(context, &collection, &header);
     if (!status) {
         status = pl_sink_write(context, sink, header.data, header.size);
     }

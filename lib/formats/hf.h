@@ -32,7 +32,7 @@ struct pl_hf_place {
 void pl_hf_place(const struct pl_decoder *decoder, const struct pl_decoder_tensor *tensor,
                  struct pl_hf_place *place);
 
-/* Files of a folder that are documents, kept as they are. */
-extern const char *const pl_hf_documents[]; /* ended by NULL */
+/* Files of a folder that are documents, kept as they are; ended by NULL. */
+extern const char *const pl_hf_documents[];
 
 #endif

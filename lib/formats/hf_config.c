@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT
  *
  * A key that is absent or null has the default that the reference software gives it. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -322,6 +323,19 @@ static const struct family *family_of(const struct pl_decoder *decoder)
     return &families[decoder->window > 0 && !decoder->out_bias ? 1 : 0];
 }
 
+/* With a point even where there is no fraction: the reference takes 8 for no float. */
+static void add_float(struct pl_context *context, struct pl_meta *out, struct pl_meta_node *map,
+                      const char *key, double value)
+{
+    char text[48];
+    if (value == floor(value) && fabs(value) < 1e15) {
+        int size = snprintf(text, sizeof text, "%.0f.0", value);
+        pl_meta_add_scalar(context, out, map, key, text, (size_t)size, false);
+    } else {
+        pl_meta_add_real(context, out, map, key, value);
+    }
+}
+
 static void write_scaling(struct pl_context *context, const struct pl_decoder *decoder,
                           struct pl_meta *out, struct pl_meta_node *root)
 {
@@ -332,15 +346,13 @@ static void write_scaling(struct pl_context *context, const struct pl_decoder *d
     const bool llama3 = strcmp(kind, "llama3") == 0, yarn = strcmp(kind, "yarn") == 0;
     struct pl_meta_node *map = pl_meta_add_map(context, out, root, "rope_scaling");
     pl_meta_add_text(context, out, map, "rope_type", kind);
-    pl_meta_add_real(context, out, map, "factor", decoder->rope_factor);
+    add_float(context, out, map, "factor", decoder->rope_factor);
     if (llama3 || yarn) {
-        pl_meta_add_real(context, out, map, llama3 ? "low_freq_factor" : "beta_slow",
-                         decoder->rope_low);
-        pl_meta_add_real(context, out, map, llama3 ? "high_freq_factor" : "beta_fast",
-                         decoder->rope_high);
+        add_float(context, out, map, llama3 ? "low_freq_factor" : "beta_slow", decoder->rope_low);
+        add_float(context, out, map, llama3 ? "high_freq_factor" : "beta_fast", decoder->rope_high);
     }
     if (yarn && decoder->rope_amplitude > 0) {
-        pl_meta_add_real(context, out, map, "attention_factor", decoder->rope_amplitude);
+        add_float(context, out, map, "attention_factor", decoder->rope_amplitude);
     }
     if (strcmp(kind, "linear") != 0) {
         pl_meta_add_int(context, out, map, "original_max_position_embeddings",
@@ -367,18 +379,16 @@ static void write_llama(struct pl_context *context, const struct pl_decoder *dec
     }
     pl_meta_add_text(context, out, root, "hidden_act", "silu");
     pl_meta_add_real(context, out, root, "rms_norm_eps", decoder->norm_eps);
-    pl_meta_add_real(context, out, root, "rope_theta", decoder->rope_base);
+    add_float(context, out, root, "rope_theta", decoder->rope_base);
     write_scaling(context, decoder, out, root);
     pl_meta_add_bool(context, out, root, "attention_bias", decoder->out_bias);
     pl_meta_add_bool(context, out, root, "tie_word_embeddings", decoder->tie);
     if (decoder->window > 0) {
         pl_meta_add_int(context, out, root, "sliding_window", decoder->window);
-        if (family_of(decoder) == &families[2] || family_of(decoder) == &families[3]) {
+        if (strncmp(family_of(decoder)->type, "qwen", 4) == 0) {
             pl_meta_add_bool(context, out, root, "use_sliding_window", true);
             pl_meta_add_int(context, out, root, "max_window_layers", 0);
         }
-    } else {
-        pl_meta_add_null(context, out, root, "sliding_window");
     }
 }
 

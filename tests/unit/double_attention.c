@@ -220,6 +220,70 @@ static void rope_turns_by_the_position(void)
     pl_tape_release(&tape);
 }
 
+/* A frequency by the words of the configuration files: llama3 speaks of wavelengths. */
+static double llama3_frequency(double base, int i, int dim, double factor, double low, double high,
+                               double rows)
+{
+    double frequency = pow(base, -2.0 * i / dim), wavelength = 6.283185307179586 / frequency;
+    if (wavelength < rows / high)
+        return frequency;
+    if (wavelength > rows / low)
+        return frequency / factor;
+    double smooth = (rows / wavelength - low) / (high - low);
+    return (1 - smooth) * frequency / factor + smooth * frequency;
+}
+
+static double yarn_frequency(double base, int i, int dim, double factor, double slow, double fast,
+                             double rows)
+{
+    double low = floor(dim * log(rows / (fast * 6.283185307179586)) / (2 * log(base)));
+    double high = ceil(dim * log(rows / (slow * 6.283185307179586)) / (2 * log(base)));
+    low = low < 0 ? 0 : low;
+    high = high > dim - 1 ? dim - 1 : high;
+    double ramp = (i - low) / (high - low), frequency = pow(base, -2.0 * i / dim);
+    ramp = ramp < 0 ? 0 : ramp > 1 ? 1 : ramp;
+    return frequency / factor * ramp + frequency * (1 - ramp);
+}
+
+static void rope_stretches(void)
+{
+    enum { WIDE = 128, ROWS = 4, FIRST = 3000 };
+    static const struct pl_rope ropes[] = {
+        {WIDE, 10000, PL_ROPE_LINEAR, 4, 0, 0, 0, 0},
+        {WIDE, 10000, PL_ROPE_DYNAMIC, 4, 1000, 0, 0, 0},
+        {WIDE, 500000, PL_ROPE_LLAMA3, 8, 8192, 1, 4, 0},
+        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 0},
+        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 1.5},
+    };
+    struct pl_rows one = {1, (const int64_t[]){0, ROWS}};
+    static double x[ROWS * WIDE];
+    for (int i = 0; i < ROWS * WIDE; i++)
+        x[i] = cos(i);
+    for (size_t r = 0; r < sizeof ropes / sizeof *ropes; r++) {
+        const struct pl_rope *rope = &ropes[r];
+        struct pl_tape tape = {.context = &context};
+        struct pl_variable in = rows_of(x, WIDE, 0, ROWS);
+        const struct pl_variable *out = pl_op_rope(&tape, rope, &one, &in, FIRST);
+        CHECK(out != NULL);
+        double amplitude = r == 3 ? 0.1 * log(16) + 1 : r == 4 ? 1.5 : 1;
+        double grown = 10000 * pow(4 * (FIRST + ROWS) / 1000.0 - 3, WIDE / (WIDE - 2.0));
+        for (int i = 0; out && i < WIDE / 2; i++) {
+            double frequency = pow(rope->base, -2.0 * i / WIDE) / 4;
+            if (rope->scaling == PL_ROPE_DYNAMIC)
+                frequency = pow(grown, -2.0 * i / WIDE);
+            else if (rope->scaling == PL_ROPE_LLAMA3)
+                frequency = llama3_frequency(500000, i, WIDE, 8, 1, 4, 8192);
+            else if (rope->scaling == PL_ROPE_YARN)
+                frequency = yarn_frequency(10000, i, WIDE, 16, 1, 32, 4096);
+            double angle = (FIRST + 2) * frequency;
+            const double *a = x + 2 * WIDE;
+            CHECK_NEAR(out->value[2 * WIDE + i],
+                       amplitude * (a[i] * cos(angle) - a[i + WIDE / 2] * sin(angle)), 1e-9);
+        }
+        pl_tape_release(&tape);
+    }
+}
+
 int main(void)
 {
     RUN(gradients_of_one_tile);
@@ -231,5 +295,6 @@ int main(void)
     RUN(parts_behind_a_cache);
     RUN(later_rows_change_nothing);
     RUN(rope_turns_by_the_position);
+    RUN(rope_stretches);
     FINISH();
 }

@@ -62,7 +62,7 @@ struct elementwise {
     int rows, width, which;
 };
 
-enum { ADD = PL_SIGMOID + 1, SWIGLU, LOG_SIGMOID, LOG_SIGMOID_BOUND, DECAY, KINDS };
+enum { ADD = PL_GELU + 1, SWIGLU, LOG_SIGMOID, LOG_SIGMOID_BOUND, DECAY, KINDS };
 
 static struct pl_variable *elementwise(struct gradient *gradient, const void *user)
 {
@@ -110,7 +110,7 @@ struct norm {
     int rows, groups, width, which;
 };
 
-enum { RMS, GATED, UNIT, SUM_TO_ONE, NORMS };
+enum { RMS, GATED, UNIT, SUM_TO_ONE, LAYER, NORMS };
 
 static struct pl_variable *norm(struct gradient *gradient, const void *user)
 {
@@ -121,6 +121,8 @@ static struct pl_variable *norm(struct gradient *gradient, const void *user)
         y = pl_op_rms_norm(tape, LEAF("x"), LEAF("weight"), 1e-2);
     else if (test->which == GATED)
         y = pl_op_gated_norm(tape, LEAF("x"), LEAF("weight"), LEAF("gate"), 1e-2);
+    else if (test->which == LAYER)
+        y = pl_op_layer_norm(tape, LEAF("x"), LEAF("weight"), LEAF("bias"), 1e-2);
     else if (test->which == UNIT)
         y = pl_op_unit(tape, LEAF("x"), test->width);
     else
@@ -132,8 +134,10 @@ static void check_norm(struct norm test)
 {
     struct gradient gradient = {0};
     struct pl_variable *x = gradient_leaf(&gradient, "x", 2, test.rows, test.groups * test.width);
-    if (test.which == RMS || test.which == GATED)
+    if (test.which == RMS || test.which == GATED || test.which == LAYER)
         gradient_leaf(&gradient, "weight", 1, test.width);
+    if (test.which == LAYER)
+        gradient_leaf(&gradient, "bias", 1, test.width);
     if (test.which == GATED)
         gradient_leaf(&gradient, "gate", 2, test.rows, test.groups * test.width);
     for (int64_t i = 0; test.which == SUM_TO_ONE && i < x->count; i++)
