@@ -87,6 +87,8 @@ llama_folder() {
     [ "$(floats m.plumb embeddings.weight)" = "$(elements 12)" ]
     [ "$(floats m.plumb layers.1.attn_norm.weight)" = 0016001700180019 ]
     [ "$(floats m.plumb layers.0.attn.q_proj.weight)" = "$(elements 36 | tail -c 64)" ]
+    # the norm stands behind all layers, before two tables of 5 elements
+    [ "$(floats m.plumb norm.weight)" = "$(tail -c 56 m.bin | head -c 16)" ]
     cat m.bin | ts-import | ts-diff - m.plumb
     llama2c 2 -3 >untied.bin
     ts-import untied.bin | ts-info | grep -q '^lm_head.weight .*\[3, 4\]'
@@ -260,4 +262,15 @@ llama_folder() {
     fails 4 'ts-import: cut.pt: the pickle ends early: truncated?' ts-import cut.pt
     { cat front && printf '\200\2}.\200\2].'; } >nothing.pt
     fails 3 'ts-import: nothing.pt: a PyTorch file without tensors' ts-import nothing.pt
+}
+
+@test "the teachers score what their README says" {
+    need_data data/models/stories260K
+    cd "$T"
+    models=$DATA/data/models
+    ts-import -f raw --dtype u16 --shape 64,512 "$models/stories260K/sample-valid.u16" >valid.plumb
+    ts-import "$models/stories260K/stories260K.bin" >teacher.plumb
+    lin-eval --json teacher.plumb valid.plumb | grep -q '"nats_per_token": 1.2974'
+    ts-export -f hf -o folder/ teacher.plumb
+    lin-eval --json folder/ valid.plumb | grep -q '"nats_per_token": 1.2974'
 }

@@ -273,7 +273,7 @@ bool pl_decoder_next(const struct pl_decoder *decoder, struct pl_decoder_tensor 
     const struct part *entry = &parts[part];
     *tensor = (struct pl_decoder_tensor){
         .part = (enum pl_decoder_part)part,
-        .layer = layer,
+        .layer = of_layer(part) ? layer : 0,
         .rank = entry->columns == NONE ? 1 : 2,
         .dims = {size_of(decoder, entry->rows), size_of(decoder, entry->columns)},
     };
