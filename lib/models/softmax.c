@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "autograd/ops.h"
+
 struct pl_attention pl_softmax_shape(const struct pl_lm_options *lm,
                                      const struct pl_softmax_options *options)
 {
