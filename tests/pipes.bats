@@ -103,3 +103,24 @@ setup() {
     [ "$(ts-info v.npy | awk '/u16/ { print $3, $4 }')" = "[64, 512]" ]
     tail -c 65536 v.npy | cmp - <(head -c 65536 "$S/models/stories260K/sample-valid.u16")
 }
+
+@test "no room for temporary files: exit 5, and the message names them" {
+    ts-import -q data/bike.csv.gz -o bike.plumb
+    mkdir full
+    mount -t tmpfs -o size=64k none full 2>/dev/null || skip "mounting takes root"
+    dd if=/dev/zero of=full/filler bs=4k 2>/dev/null || true
+    local text='temporary file (set PLUMBLINE_TMPDIR)' reason='No space left on device'
+    no_room() {
+        export PLUMBLINE_TMPDIR=$PWD/full
+        fails 5 "ts-export: $text: cannot write: $reason" \
+            sh -c 'cat bike.plumb | ts-export -f npz >bike.npz' || return
+        fails 5 "lin-train: $text: cannot write: $reason" \
+            sh -c 'gzip -c bike.plumb | lin-train -q -L 24 -H 6 --missing gap >m.plumb' || return
+        fails 5 "lin-train: cannot write '$text': $reason" \
+            sh -c 'zcat data/bike.csv.gz | lin-train -q -L 24 -H 6 --missing gap >m.plumb' || return
+        ! command -v gnuplot >/dev/null ||
+            fails 5 "ts-plot: $text: cannot write: $reason" sh -c 'ts-plot -q -f svg bike.plumb >bike.svg'
+    }
+    no_room || { umount full; false; }
+    umount full
+}

@@ -191,7 +191,7 @@ static enum pl_status draw(struct pl_run *run, const struct pl_figure *figure, e
         if (status == PL_OK)
             status = pl_output_write(context, &output, text.data, text.size);
     } else {
-        status = pl_figure_gnuplot(context, figure, format == FORMAT_SVG, size, output.fd);
+        status = pl_figure_gnuplot(context, figure, format == FORMAT_SVG, size, &output);
     }
     if (status == PL_OK)
         status = pl_output_commit(context, &output);

@@ -54,6 +54,10 @@ enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t
 /* An unlinked temporary file in $PLUMBLINE_TMPDIR, $TMPDIR or /tmp, read-write. */
 enum pl_status pl_file_temporary(struct pl_context *context, int *fd) PL_MUST_CHECK;
 
+/* All of bytes at the position of such a file; the failure names it, and the variable. */
+enum pl_status pl_file_temporary_write(struct pl_context *context, int fd, const void *bytes,
+                                       size_t size) PL_MUST_CHECK;
+
 /* An output: "-" or NULL is standard output.  A path that is absent or a regular file is written
  * to a temporary file beside it (O_EXCL) that commit syncs and renames over the path; a symbolic
  * link is followed first; FIFOs and devices are written directly.  The temporary's name is listed

@@ -63,6 +63,13 @@ enum pl_status pl_file_temporary(struct pl_context *context, int *fd)
     return PL_OK;
 }
 
+enum pl_status pl_file_temporary_write(struct pl_context *context, int fd, const void *bytes,
+                                       size_t size)
+{
+    enum pl_status status = pl_write_full(context, fd, bytes, size);
+    return status ? pl_fail_at(context, "temporary file (set PLUMBLINE_TMPDIR)") : PL_OK;
+}
+
 /* The temporaries that a signal handler must remove: the library's only global state, since a
  * handler has no context. */
 static _Atomic(char *) temporaries[TEMPORARIES_MOST];

@@ -194,8 +194,8 @@ static enum pl_status spool(struct pl_context *context, struct pl_bytes *bytes, 
         if (!status && size == 0) {
             return PL_OK;
         }
-        if (!status && (status = pl_write_full(context, fd, data, size))) {
-            pl_fail_at(context, "%s: temporary copy (set PLUMBLINE_TMPDIR)", bytes->name);
+        if (!status) {
+            status = pl_file_temporary_write(context, fd, data, size);
         }
         if (status) {
             return status;

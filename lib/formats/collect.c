@@ -75,9 +75,9 @@ static enum pl_status spool_elements(struct pl_context *context, struct pl_reade
             return status;
         }
         size_t bytes = (size_t)count * pl_dtype_size(dtype);
-        status = pl_write_full(context, fd, elements, bytes);
+        status = pl_file_temporary_write(context, fd, elements, bytes);
         if (status) {
-            return pl_fail_at(context, "temporary file (set PLUMBLINE_TMPDIR)");
+            return status;
         }
         *size += bytes;
     }
@@ -94,7 +94,7 @@ static enum pl_status spool_solid(struct pl_context *context, struct pl_collecti
     }
     size_t padding = (size_t)(-collection->size % ALIGNMENT);
     if (!status) {
-        status = pl_write_full(context, collection->fd, zeros, padding);
+        status = pl_file_temporary_write(context, collection->fd, zeros, padding);
         collection->size += padding;
     }
     item->offset = collection->size;

@@ -230,7 +230,8 @@ static enum pl_status open_temporary(struct pl_context *context, const struct pl
 static enum pl_status import_to(struct pl_context *context, struct pl_foreign *foreign, int fd,
                                 struct pl_source *source)
 {
-    struct pl_writer *writer = pl_writer_open_fd(context, fd, foreign->bytes.name);
+    struct pl_writer *writer =
+        pl_writer_open_fd(context, fd, "temporary file (set PLUMBLINE_TMPDIR)");
     if (!writer) {
         return context->status;
     }
@@ -255,9 +256,9 @@ static enum pl_status inflate_to(struct pl_context *context, struct pl_bytes *by
         if (status || size == 0) {
             return status;
         }
-        status = pl_write_full(context, fd, data, size);
+        status = pl_file_temporary_write(context, fd, data, size);
         if (status) {
-            return pl_fail_at(context, "%s: temporary copy", bytes->name);
+            return status;
         }
         pl_bytes_skip(bytes, size);
     }

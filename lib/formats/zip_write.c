@@ -140,7 +140,7 @@ static enum pl_status deflate_part(struct pl_context *context, z_stream *stream,
             deflate(stream, last && size == 0 ? Z_FINISH : Z_NO_FLUSH);
             size_t made = sizeof out - stream->avail_out;
             *stored += made;
-            status = pl_write_full(context, fd, out, made);
+            status = pl_file_temporary_write(context, fd, out, made);
         } while (!status && stream->avail_out == 0);
     } while (!status && size > 0);
     return status;

@@ -386,7 +386,8 @@ static enum pl_status run_gnuplot(struct pl_context *context, int script, int ou
 }
 
 /* Copies the picture to the output, unless its end is missing. */
-static enum pl_status pass_on(struct pl_context *context, int picture, bool svg, int output)
+static enum pl_status pass_on(struct pl_context *context, int picture, bool svg,
+                              const struct pl_output *output)
 {
     const char *end = svg ? "</svg>" : "IEND";
     char tail[16] = "", *bytes = NULL;
@@ -406,13 +407,13 @@ static enum pl_status pass_on(struct pl_context *context, int picture, bool svg,
     if (status == PL_OK)
         status = pl_read_full(context, picture, bytes, (size_t)size, &got);
     if (status == PL_OK)
-        status = pl_write_full(context, output, bytes, got);
+        status = pl_output_write(context, output, bytes, got);
     free(bytes);
     return status;
 }
 
 enum pl_status pl_figure_gnuplot(struct pl_context *context, const struct pl_figure *figure,
-                                 bool svg, struct pl_plot_size size, int fd)
+                                 bool svg, struct pl_plot_size size, const struct pl_output *output)
 {
     struct script script = {.context = context, .size = size};
     enum { SCRIPT, PICTURE, ERRORS, FILES };
@@ -424,13 +425,14 @@ enum pl_status pl_figure_gnuplot(struct pl_context *context, const struct pl_fig
     for (int i = 0; i < FILES && status == PL_OK; i++)
         status = pl_file_temporary(context, &files[i]);
     if (status == PL_OK)
-        status = pl_write_full(context, files[SCRIPT], script.text.data, script.text.size);
+        status =
+            pl_file_temporary_write(context, files[SCRIPT], script.text.data, script.text.size);
     if (status == PL_OK && lseek(files[SCRIPT], 0, SEEK_SET) != 0)
         status = pl_fail_errno(context, "cannot rewind gnuplot's script");
     if (status == PL_OK)
         status = run_gnuplot(context, files[SCRIPT], files[PICTURE], files[ERRORS]);
     if (status == PL_OK)
-        status = pass_on(context, files[PICTURE], svg, fd);
+        status = pass_on(context, files[PICTURE], svg, output);
     for (int i = 0; i < FILES; i++) {
         if (files[i] >= 0)
             close(files[i]);
