@@ -196,7 +196,7 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     lin-train -L 24 -H 6 --split 0.7,0.1,0.2 absent.csv >/dev/null 2>report
     grep -q '^lin-train: warning: absent.csv: row 299 (2024-01-13 11:00:00): the time stamps are uneven from here on; rows are the clock$' report
     sed 300p waves.csv >doubled.csv
-    fails 3 'lin-train: doubled.csv: row 300 (2024-01-13 10:00:00): the time stamp of the row before again; --missing gap splits there' \
+    fails 3 'lin-train: doubled.csv: row 300 (2024-01-13 10:00:00): the time stamp of the row before again; --missing gap splits there, --id COLUMN tells several series of a table apart' \
         lin-train -L 24 -H 6 doubled.csv
 }
 

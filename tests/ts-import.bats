@@ -117,6 +117,21 @@ instant() {
     ts-import -q "$@" "$T/table" | ts-export -n time | tail -n +2 | head -n 1
 }
 
+# stamped TEXT: the line that tells the rows of a table, and their time
+stamped() {
+    printf "$1" | ts-import -q | ts-info | sed -n 2p
+}
+
+@test "a first column of years, by the name of year, is the time; other numbers are not" {
+    says '3 rows, 1 channel, from 1999-01-01 to 2001-01-01, step 1 year' stamped 'Year,v\n1999,1\n2000,2\n2001,3\n'
+    says $'year,v\n1999,1\n2000,2' table 'year,v\n1999,1\n2000,2\n'
+    says '2 rows, 2 channels' stamped 'year,v\n1999,1\n1999,2\n'
+    says '2 rows, 2 channels' stamped 'year,v\n1999,1\n2000.5,2\n'
+    says '2 rows, 2 channels' stamped 'year,v\n1,1\n2,2\n'
+    says '2 rows, 2 channels' stamped 'v,year\n1,1999\n2,2000\n'
+    says '2 rows, 2 channels' stamped 'level,v\n1999,1\n2000,2\n'
+}
+
 @test "times are the right instants" {
     says 1706670000000000000 instant 't,v\n2024-01-31 03:00,1\n'
     says 1706670000000000000 instant 't,v\n2024-01-31T05:00:00+02:00,1\n'

@@ -41,6 +41,7 @@ c       i8     [3, 2]  raw, 2 chunks   6 B     6 B" ts-info small.plumb
 
 @test "statistics, NaN and infinity apart" {
     printf 'x,y,z\n1,nan,5\n2,inf,\n3,-inf,5\n6,0,5\n' >a.csv
+    printf 'v\n7\n' | ts-import | ts-info | grep -q '^1 row, 1 channel$'
     says "a.csv: series, 2 tensors of 101 B; documents: stream, series
 4 rows, 3 channels
 TENSOR        DTYPE  SHAPE   MIN  MAX  MEAN       SD  NAN  INF  ZERO

@@ -127,9 +127,15 @@ END
     ts-plot --matrix -o "$T/m.png" "$TOP/data/elnino.csv"
     [ "$(png_size "$T/m.png")" = 1000x414 ]
     ts-plot --matrix -f term "$TOP/data/elnino.csv" >"$T/out"
-    head -n 1 "$T/out" | grep -q '^values \[61, 13\]  '
+    head -n 1 "$T/out" | grep -q '^values \[61, 12\]  '
     printf '1,-2\n' | ts-plot --matrix -f svg >"$T/m.svg" # one row, both signs
     grep -q '<image' "$T/m.svg"
+}
+
+@test "a single row has its day around it" {
+    printf 'date,v\n2024-01-01,1\n' | LC_ALL=C ts-plot -f term --size 60x12 >"$T/out"
+    grep -q '00:00 ' "$T/out"
+    grep -q '1 Jan 2024' "$T/out"
 }
 
 @test "the parameters of a model are heat maps" {

@@ -217,8 +217,9 @@ weather.levels u8 [25]" list <(ts-select -n weather data/seattle.csv)
 
 @test "casts" {
     ts-select --cast f32 data/elnino.csv >f32.plumb
-    says "series.names u8 [52]
-values f32 [61, 13]" list f32.plumb
+    says "series.names u8 [47]
+time i64 [61]
+values f32 [61, 12]" list f32.plumb
     ts-select --cast f64 f32.plumb | ts-diff --rtol 1e-7 - data/elnino.csv
     ts-select --cast 'i32:values' data/elnino.csv | ts-select --cast f64:values | ts-diff --atol 0.9999999 - data/elnino.csv
     printf 'x\n1\n300\n' >a.csv

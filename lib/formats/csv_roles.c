@@ -3,7 +3,8 @@
  *
  * Times are found by themselves where most cells of a column have the form of one.  Numbers are
  * taken for times only with good reason: eight digits YYYYMMDD all the way down the first column,
- * or a name that says so over numbers of the size that counts since 1970 have. */
+ * years there under the name "year", or a name that says so over numbers of the size that counts
+ * since 1970 have. */
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -113,13 +114,33 @@ static bool all_fit(const struct pl_csv_maker *maker, int64_t column, const char
     return any;
 }
 
+/* Whether a first column named "year" counts years, no row the same as the one before: where they
+ * repeat, they are one of several columns that make a date, or several series. */
+static bool counts_years(const struct pl_csv_maker *maker, int64_t column)
+{
+    const struct pl_csv_sample *sample = &maker->sample;
+    double before = 0, number = 0;
+    if (!maker->first || column || strcasecmp(maker->plan->columns[column].name, "year") != 0 ||
+        !all_fit(maker, column, "%Y")) {
+        return false;
+    }
+    for (int64_t row = maker->first; row < sample->rows; row++, before = number) {
+        const struct pl_csv_cell *cell = &sample->cells[row * sample->columns + column];
+        if (!pl_csv_number(&maker->plan->dialect, cell, &number) || number == before) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void set_pattern(char out[PL_TIME_PATTERN_SIZE], const char *pattern)
 {
     snprintf(out, PL_TIME_PATTERN_SIZE, "%s", pattern);
 }
 
 /* Whether a column tells the time, and in which form.  Where the user has not `named` the column,
- * numbers are times only if the name says so, or if they are all YYYYMMDD in the first column. */
+ * numbers are times only if the name says so, or if they are all YYYYMMDD or years in the first
+ * column. */
 static bool tells_time(struct pl_context *context, const struct pl_csv_maker *maker, int64_t column,
                        bool named, char pattern[PL_TIME_PATTERN_SIZE])
 {
@@ -140,6 +161,10 @@ static bool tells_time(struct pl_context *context, const struct pl_csv_maker *ma
                     "--time-format for another)",
                     maker->name, (long long)column + 1, what->name, pattern);
         }
+        return true;
+    }
+    if (number && !named && counts_years(maker, column)) {
+        set_pattern(pattern, "%Y");
         return true;
     }
     if (number && (named || (maker->first && named_as_time(what->name)))) {

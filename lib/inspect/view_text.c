@@ -120,8 +120,9 @@ static enum pl_status print_series(struct pl_context *context, struct pl_view *v
     const struct pl_directory_entry *values = view->values;
     struct pl_period period = pl_view_period(view);
     enum pl_status status =
-        pl_buffer_printf(context, out, "%lld rows, %lld channel%s", (long long)values->dims[0],
-                         (long long)values->dims[1], values->dims[1] == 1 ? "" : "s");
+        pl_buffer_printf(context, out, "%lld row%s, %lld channel%s", (long long)values->dims[0],
+                         values->dims[0] == 1 ? "" : "s", (long long)values->dims[1],
+                         values->dims[1] == 1 ? "" : "s");
     if (status == PL_OK && view->ids.count > 0)
         status = pl_buffer_printf(context, out, ", %lld series", (long long)view->ids.count);
     if (status == PL_OK && *period.start)

@@ -60,13 +60,15 @@ static void number_label(char *out, size_t size, double value, double step, doub
     snprintf(out, size, "%.*f%s", value == 0 ? 0 : decimals, value / unit, suffix);
 }
 
-int pl_ticks_number(double low, double high, int most, struct pl_tick ticks[PL_TICKS_MAX])
+/* Multiples of a step that is at least `least`. */
+static int multiples(double low, double high, double least, int most,
+                     struct pl_tick ticks[PL_TICKS_MAX])
 {
     if (!(low < high) || !isfinite(high - low))
         return 0;
     if (most > PL_TICKS_MAX)
         most = PL_TICKS_MAX;
-    double step = round_step((high - low) / (most > 2 ? most : 2));
+    double step = round_step(fmax(least, (high - low) / (most > 2 ? most : 2)));
     int count = 0;
     for (double k = ceil(low / step - 1e-9); count < most; k++) {
         double at = k * step;
@@ -78,6 +80,16 @@ int pl_ticks_number(double low, double high, int most, struct pl_tick ticks[PL_T
         number_label(tick->label, sizeof tick->label, tick->at, step, fmax(fabs(low), fabs(high)));
     }
     return count;
+}
+
+int pl_ticks_number(double low, double high, int most, struct pl_tick ticks[PL_TICKS_MAX])
+{
+    return multiples(low, high, 0, most, ticks);
+}
+
+int pl_ticks_cells(double cells, int most, struct pl_tick ticks[PL_TICKS_MAX])
+{
+    return multiples(-0.5, cells - 0.5, 1, most, ticks);
 }
 
 /* A step of the calendar: so many seconds from an origin, or so many months. */
@@ -105,6 +117,7 @@ static const struct time_step time_steps[] = {{1, 0, 0},
                                               {12 * HOUR, 0, 0},
                                               {DAY, 0, 0},
                                               {2 * DAY, 0, 0},
+                                              {3 * DAY, 0, 0},
                                               {7 * DAY, 4 * DAY, 0},
                                               {14 * DAY, 4 * DAY, 0},
                                               {0, 0, 1},

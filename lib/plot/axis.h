@@ -17,7 +17,10 @@ struct pl_tick {
  * Zero when low < high does not hold or a bound is not finite. */
 int pl_ticks_number(double low, double high, int most, struct pl_tick ticks[PL_TICKS_MAX]);
 
-/* The same for seconds since 1970 UTC: full hours, days, Mondays, months, years. */
+/* Whole numbers within [0, cells): the rows or columns of a matrix. */
+int pl_ticks_cells(double cells, int most, struct pl_tick ticks[PL_TICKS_MAX]);
+
+/* The round ones of seconds since 1970 UTC: full hours, days, Mondays, months, years. */
 int pl_ticks_time(double low, double high, int most, struct pl_tick ticks[PL_TICKS_MAX]);
 
 #endif

@@ -10,6 +10,9 @@
 /* More points than this are thinned out: no screen shows them. */
 #define POINTS_MAX 4000
 
+/* In seconds: what stands on either side of a lone time stamp. */
+#define HALF_DAY 43200
+
 const char *pl_figure_text(struct pl_context *context, struct pl_figure *figure, const char *text)
 {
     size_t size = strlen(text), at = 0;
@@ -97,8 +100,9 @@ static void widen(double value, double *low, double *high)
     }
 }
 
-/* A range that something can be drawn in, even of nothing or of one value. */
-static void settle(double *low, double *high, double margin)
+/* A range that something can be drawn in, even of nothing or of one value, which then has `around`
+ * on either side; 0: a tenth of it. */
+static void settle(double *low, double *high, double margin, double around)
 {
     if (*low > *high) {
         *low = 0;
@@ -106,7 +110,7 @@ static void settle(double *low, double *high, double margin)
     }
     double pad = (*high - *low) * margin;
     if (*low == *high)
-        pad = *low == 0 ? 1 : fabs(*low) * 0.1;
+        pad = around > 0 ? around : *low == 0 ? 1 : fabs(*low) * 0.1;
     *low -= pad;
     *high += pad;
 }
@@ -134,8 +138,8 @@ void pl_chart_finish(struct pl_chart *chart)
         chart->x_low = -0.5;
         chart->x_high = (double)cells->full_columns - 0.5;
     }
-    settle(&chart->x_low, &chart->x_high, 0);
-    settle(&chart->y_low, &chart->y_high, cells->values ? 0 : 0.05);
+    settle(&chart->x_low, &chart->x_high, 0, chart->time ? HALF_DAY : 0);
+    settle(&chart->y_low, &chart->y_high, cells->values ? 0 : 0.05, 0);
 }
 
 bool pl_figure_wants(struct pl_figure_choice *choice, const char *first, const char *second,

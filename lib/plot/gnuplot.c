@@ -298,9 +298,8 @@ static void put_matrix(struct script *script, const struct pl_figure *figure, in
         chart->x_low, chart->x_high, rows - 0.5, low, high);
     put_ticks(
         script, "x", ticks,
-        pl_ticks_number(chart->x_low, chart->x_high, room(frame.right - frame.left, 70), ticks));
-    put_ticks(script, "y", ticks,
-              pl_ticks_number(-0.5, rows - 0.5, room(frame.top - frame.bottom, 40), ticks));
+        pl_ticks_cells((double)cells->full_columns, room(frame.right - frame.left, 70), ticks));
+    put_ticks(script, "y", ticks, pl_ticks_cells(rows, room(frame.top - frame.bottom, 40), ticks));
     put_ticks(script, "cb", ticks,
               pl_ticks_number(low, high, room(frame.top - frame.bottom, 50), ticks));
     put(script, "set colorbox user origin screen %.6f, %.6f size screen %.6f, %.6f noborder\n",

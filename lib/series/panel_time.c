@@ -83,11 +83,11 @@ static enum pl_status uneven(struct pl_context *context, const struct pl_panel *
     char place[PL_PLACE_SIZE], step[PL_STEP_TEXT_SIZE], distance[PL_STEP_TEXT_SIZE];
     place_text(panel, series, stamps, row, place);
     int64_t apart = stamps[row] - stamps[row - 1];
-    if (apart == 0)
-        return pl_fail(context, PL_BAD_DATA, "%s: the time stamp of the row before again%s", place,
-                       remedy);
-    if (apart < 0)
-        return pl_fail(context, PL_BAD_DATA, "%s: the time stamp goes back%s", place, remedy);
+    if (apart <= 0) /* a table of several series looks so, too */
+        return pl_fail(context, PL_BAD_DATA, "%s: the time stamp %s%s%s", place,
+                       apart == 0 ? "of the row before again" : "goes back", remedy,
+                       panel->long_format ? ""
+                                          : ", --id COLUMN tells several series of a table apart");
     pl_step_text(step, &panel->step);
     pl_duration_text(distance, apart);
     return pl_fail(context, PL_BAD_DATA, "%s: %s after the row before, where the step is %s%s",

@@ -43,6 +43,13 @@ static void test_round_numbers(void)
     CHECK_NEAR(ticks[3].at, 1030, 1e-12);
 }
 
+static void test_cells_are_whole(void)
+{
+    CHECK_TEXT(labels(pl_ticks_cells(1, 9, ticks)), "0");
+    CHECK_TEXT(labels(pl_ticks_cells(3, 9, ticks)), "0 1 2");
+    CHECK_TEXT(labels(pl_ticks_cells(12, 6, ticks)), "0 2 4 6 8 10");
+}
+
 static void test_large_and_small_numbers(void)
 {
     CHECK_TEXT(labels(pl_ticks_number(0, 1.6e6, 4, ticks)), "0 0.5M 1.0M 1.5M");
@@ -72,6 +79,8 @@ static void test_hours(void)
 static void test_days_and_weeks(void)
 {
     CHECK_TEXT(times("2023-12-30", "2024-01-02", 5), "30 Dec[2023] 31 Dec 1 Jan[2024] 2 Jan");
+    CHECK_TEXT(times("2018-06-18 19:00", "2018-06-30 18:00", 6),
+               "21 Jun[2018] 24 Jun 27 Jun 30 Jun");
     /* weeks begin on Mondays */
     CHECK_TEXT(times("2014-12-02", "2014-12-31", 6), "8 Dec[2014] 15 Dec 22 Dec 29 Dec");
 }
@@ -100,6 +109,7 @@ static void test_never_more_than_asked(void)
 int main(void)
 {
     RUN(test_round_numbers);
+    RUN(test_cells_are_whole);
     RUN(test_large_and_small_numbers);
     RUN(test_no_range_no_ticks);
     RUN(test_hours);

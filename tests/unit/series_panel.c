@@ -156,12 +156,15 @@ static void uneven_stamps(void)
     time[5] = time[3] + HOUR;
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
     CHECK_TEXT(data.context.message, "data: row 5 (2024-01-01 03:00:00): the time stamp of the row "
-                                     "before again; --missing gap splits there");
+                                     "before again; --missing gap splits there, --id COLUMN tells "
+                                     "several series of a table apart");
     options.missing = PL_MISSING_ERROR;
     time[4] = time[2];
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
-    CHECK_TEXT(data.context.message, "data: row 5 (2024-01-01 02:00:00): the time stamp goes back; "
-                                     "--missing gap splits there");
+    CHECK_TEXT(data.context.message,
+               "data: row 5 (2024-01-01 02:00:00): the time stamp goes back; "
+               "--missing gap splits there, --id COLUMN tells several series of "
+               "a table apart");
 }
 
 static void long_format(void)
