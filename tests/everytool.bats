@@ -20,6 +20,9 @@ row() {
     lin-eval) INPUT=series.plumb COMMAND='lin-eval model.plumb' ;;
     lin-merge) INPUT=model.plumb COMMAND='lin-merge - other-model.plumb' ;;
     lin-task) INPUT=series.csv COMMAND='lin-task lorenz --rows 200' ;;
+    tok-train) INPUT=series.csv COMMAND='tok-train --vocab 300' ;;
+    tok-encode) INPUT=series.csv COMMAND='tok-encode tokenizer.json' ;;
+    tok-decode) INPUT=tokens.plumb COMMAND='tok-decode' ;;
     *) return 1 ;;
     esac
     [ -e "$INPUT" ]
@@ -37,7 +40,9 @@ inputs() {
         ts-import --no-history $name.csv -o $name.plumb || return
     done
     lin-train -q -L 24 -H 6 series.plumb -o model.plumb || return
-    lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb
+    lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb || return
+    tok-train -q --vocab 300 series.csv -o tokenizer.json || return
+    tok-encode --no-history tokenizer.json series.csv -o tokens.plumb
 }
 
 setup_file() {
@@ -249,13 +254,14 @@ behaves() {
     each_reader empty
 }
 
-@test "zeros, noise, a ragged table: exit 3 (ts-check: 1), one line" {
+@test "zeros, noise, a ragged table: exit 3 (ts-check: 1; those that take any text: 0), one line" {
     head -c 4096 /dev/zero >zeros
     awk 'BEGIN { for (i = 0; i < 4096; i++) printf "%c", 128 + (i * i * 31 + i) % 127 }' >noise
     printf 'a,b\n1,2\n3,4,5\n' >ragged
     junk() {
         local file status expected=3
         [ "$TOOL" = ts-check ] && expected=1
+        [ "$TOOL" = tok-train ] || [ "$TOOL" = tok-encode ] && expected=0
         for file in zeros noise ragged; do
             status=0
             TOOL=$TOOL behaves sh -c "$COMMAND $QUIET <$file" || return
@@ -285,7 +291,8 @@ header() {
     claims() {
         local file how expected=4
         [ "$TOOL" = ts-check ] && expected=1
-        [ "$TOOL" = ts-import ] && expected=3 # it refuses streams
+        # those that refuse streams
+        [ "$TOOL" = ts-import ] || [ "$TOOL" = tok-train ] || [ "$TOOL" = tok-encode ] && expected=3
         for file in huge wide; do
             for how in "<$file $COMMAND" "cat $file | $COMMAND"; do
                 sh -c "$how $QUIET" >out 2>err

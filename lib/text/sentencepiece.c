@@ -313,7 +313,8 @@ static enum pl_status finish(struct model *model)
     }
     uint32_t begin = pl_words_find(&draft->pieces, "<s>", 3);
     draft->begin = begin != PL_NO_WORD && model->types[begin] == CONTROL ? begin : PL_NO_ID;
-    qsort_r(model->merges, model->merge_count, sizeof *model->merges, by_score, model->scores);
+    if (model->merge_count > 1)
+        qsort_r(model->merges, model->merge_count, sizeof *model->merges, by_score, model->scores);
     draft->merges = model->merges;
     draft->merge_count = model->merge_count;
     return PL_OK;

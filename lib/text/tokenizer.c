@@ -90,6 +90,11 @@ const char *pl_tokenizer_json(const struct pl_tokenizer *tokenizer, size_t *size
     return tokenizer->json;
 }
 
+uint32_t pl_tokenizer_sum(const struct pl_tokenizer *tokenizer)
+{
+    return tokenizer->sum;
+}
+
 int64_t pl_tokenizer_vocabulary(const struct pl_tokenizer *tokenizer)
 {
     return (int64_t)tokenizer->count;
@@ -180,49 +185,68 @@ enum pl_status pl_decoder_add(struct pl_context *context, struct pl_decoder *dec
 
 /* ---- Files -------------------------------------------------------------------------------- */
 
-/* The tensor tokenizer.json of a stream. */
+/* The tensor tokenizer.json of a stream, which is read to the end of its segment. */
 static struct pl_tokenizer *load_stream(struct pl_context *context, struct pl_reader *reader)
 {
     const struct pl_record *record = NULL;
+    struct pl_tokenizer *tokenizer = NULL;
     enum pl_status status;
-    while (!(status = pl_reader_next(context, reader, &record)) && record) {
-        if (record->header.kind != PL_RECORD_TENSOR ||
+    while (!(status = pl_reader_next(context, reader, &record)) && record &&
+           record->header.kind != PL_RECORD_END) {
+        struct pl_tensor tensor = {0};
+        if (record->header.kind != PL_RECORD_TENSOR || tokenizer ||
             strcmp(record->header.name, "tokenizer.json") != 0)
             continue;
-        struct pl_tensor tensor = {0};
-        struct pl_tokenizer *tokenizer = NULL;
-        if (pl_reader_tensor(context, reader, &tensor))
-            return NULL;
-        tokenizer = pl_tokenizer_parse(context, pl_reader_name(reader), tensor.data,
-                                       pl_tensor_bytes(&tensor));
+        status = pl_reader_tensor(context, reader, &tensor);
+        if (!status)
+            tokenizer = pl_tokenizer_parse(context, pl_reader_name(reader), tensor.data,
+                                           pl_tensor_bytes(&tensor));
         pl_tensor_release(&tensor);
-        return tokenizer;
+        if (!tokenizer)
+            return NULL;
     }
-    if (!status)
+    if (status) {
+        pl_tokenizer_free(tokenizer);
+        return NULL;
+    }
+    if (!tokenizer)
         pl_fail(context, PL_BAD_DATA, "%s: holds no tokenizer (tok-train makes one)",
                 pl_reader_name(reader));
-    return NULL;
+    else
+        tokenizer->sum = pl_reader_sum(reader);
+    return tokenizer;
+}
+
+static bool is_json(const uint8_t *data, size_t size)
+{
+    size_t at = 0;
+    while (at < size && data[at] && strchr(" \t\r\n", data[at]))
+        at++;
+    return at < size && data[at] == '{';
 }
 
 static struct pl_tokenizer *load_bytes(struct pl_context *context, struct pl_bytes *bytes)
 {
     const uint8_t *data;
     size_t size;
+    uint32_t sum;
     struct pl_buffer json = {0};
     struct pl_tokenizer *tokenizer = NULL;
     bool squeezes = false;
     if (pl_bytes_rest(context, bytes, &data, &size))
         return NULL;
-    size_t blank = 0;
-    while (blank < size && strchr(" \t\r\n", (char)data[blank]) && data[blank])
-        blank++;
-    if (blank < size && data[blank] == '{')
-        return pl_tokenizer_parse(context, bytes->name, data, size);
-    if (!pl_sentencepiece_json(context, bytes->name, data, size, &squeezes, &json))
+    pl_bytes_skip(bytes, size);
+    if (pl_bytes_sum(context, bytes, &sum))
+        return NULL;
+    if (is_json(data, size))
+        tokenizer = pl_tokenizer_parse(context, bytes->name, data, size);
+    else if (!pl_sentencepiece_json(context, bytes->name, data, size, &squeezes, &json))
         tokenizer = pl_tokenizer_parse(context, bytes->name, json.data, json.size);
     pl_buffer_release(&json);
-    if (tokenizer)
+    if (tokenizer) {
         tokenizer->squeezes = squeezes;
+        tokenizer->sum = sum;
+    }
     return tokenizer;
 }
 

@@ -51,6 +51,9 @@ void pl_tokenizer_free(struct pl_tokenizer *tokenizer); /* NULL is harmless */
  * parsed from them is the same. */
 const char *pl_tokenizer_json(const struct pl_tokenizer *tokenizer, size_t *size);
 
+/* For histories: the CRC-32 of the file that it was loaded from, or the end sum of the stream. */
+uint32_t pl_tokenizer_sum(const struct pl_tokenizer *tokenizer);
+
 /* The highest id plus one. */
 int64_t pl_tokenizer_vocabulary(const struct pl_tokenizer *tokenizer);
 

@@ -19,6 +19,7 @@ struct reading {
     struct pl_context *context;
     struct pl_tokenizer *tokenizer;
     const struct pl_meta_node *root, *model;
+    int64_t most;    /* ids are below: memory follows from the size of the file */
     bool pattern;    /* a Split has come */
     bool strip_said; /* the decoder says whether to drop the blank in front */
 };
@@ -164,9 +165,9 @@ static enum pl_status read_id(struct reading *reading, const struct pl_meta_node
     *id = -1;
     if (pl_meta_int(reading->context, node, path, id))
         return reading->context->status;
-    if (*id < 0 || *id >= PL_VOCABULARY_MOST)
-        return pl_fail(reading->context, PL_BAD_DATA, "piece '%.100s': its id must be below %d",
-                       piece, PL_VOCABULARY_MOST);
+    if (*id < 0 || *id >= reading->most)
+        return pl_fail(reading->context, PL_BAD_DATA,
+                       "piece '%.100s': its id must be below %" PRId64, piece, reading->most);
     return PL_OK;
 }
 
@@ -175,6 +176,7 @@ static enum pl_status count_pieces(struct reading *reading, const struct pl_meta
                                    const struct pl_meta_node *added)
 {
     int64_t id, count = 0;
+    reading->most = 65536 + 4 * (int64_t)vocabulary->count;
     for (const struct pl_meta_node *node = vocabulary->child; node; node = node->next) {
         if (read_id(reading, node, "", node->key, &id))
             return reading->context->status;
@@ -342,7 +344,8 @@ static enum pl_status read_added(struct reading *reading, const struct pl_meta_n
     for (const struct pl_meta_node *node = list->child; node; node = node->next)
         if (read_added_token(reading, node))
             return reading->context->status;
-    qsort(tokenizer->added, tokenizer->added_count, sizeof *tokenizer->added, by_bytes);
+    if (tokenizer->added_count > 1)
+        qsort(tokenizer->added, tokenizer->added_count, sizeof *tokenizer->added, by_bytes);
     return PL_OK;
 }
 

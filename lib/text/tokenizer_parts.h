@@ -40,6 +40,7 @@ enum pl_prefix {
 struct pl_tokenizer {
     char *json;
     size_t json_size;
+    uint32_t sum; /* of the file */
     /* The pieces by id, and the ids of their names. */
     struct pl_piece *pieces;
     size_t count;

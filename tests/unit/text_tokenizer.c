@@ -429,7 +429,7 @@ static void refusals(void)
     refused("{" BYTES MODEL("", "\"a\":0,\"b\":1", "\"a a b\""),
             "t: model.merges.0: it is not two pieces");
     refused("{" BYTES MODEL("", "\"a\":0,\"b\":0", ""), "t: pieces 'a' and 'b' share id 0");
-    refused("{" BYTES MODEL("", "\"a\":-1", ""), "t: piece 'a': its id must be below 4194304");
+    refused("{" BYTES MODEL("", "\"a\":-1", ""), "t: piece 'a': its id must be below 65540");
     refused("{" BYTES MODEL("\"unk_token\":\"u\",", "\"a\":0", ""),
             "t: model.unk_token is not in the vocabulary");
     refused("{\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]," MODEL("", "\"a\":0", ""),
