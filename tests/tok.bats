@@ -114,6 +114,7 @@ tok-train: fewer than 9 pieces: no other pair comes twice in the text" \
     fails 5 "tok-encode: cannot open 'none.json': No such file or directory" tok-encode none.json text
     lin-task copy --rows 2 -o copy.plumb
     fails 3 "tok-encode: copy.plumb: holds no tokenizer (tok-train makes one)" tok-encode copy.plumb text
+    fails 3 "tok-decode: standard input: expected tokens, found a text" sh -c 'tok-decode <text'
     fails 3 "tok-encode: copy.plumb: expected a text, found tensors" tok-encode t.json copy.plumb
 }
 

@@ -71,6 +71,9 @@ static enum pl_status open_work(struct pl_run *run, struct work *work)
     status = pl_corpus_open(context, &work->corpus, work->path, NULL);
     if (status != PL_OK)
         return status;
+    if (work->corpus.text)
+        return pl_fail(context, PL_BAD_DATA, "%s: expected tokens, found a text",
+                       work->corpus.name);
     work->decoder.tokenizer = work->given ? work->given : work->corpus.tokenizer;
     if (!work->decoder.tokenizer && !work->corpus.bytes)
         return pl_fail(context, PL_USAGE,

@@ -36,6 +36,7 @@ struct pl_corpus {
     /* Makes text of the tokens: the one given, or the stream's own; NULL: bytes, or unknown. */
     const struct pl_tokenizer *tokenizer;
     bool bytes;                    /* tokens are the bytes of a text */
+    bool text;                     /* it was read from a text, not from tokens */
     struct pl_corpus_parts *parts; /* where the tokens are */
 };
 

@@ -75,5 +75,6 @@ enum pl_status pl_corpus_open_text(struct pl_context *context, struct pl_corpus 
                                    : open_bytes(corpus, text, size);
     corpus->length = corpus->count;
     corpus->rows = 1;
+    corpus->text = true;
     return status;
 }
