@@ -175,3 +175,18 @@ loss() {
         sh -c 'ts-info --history m.plumb | tail -n 1'
     ts-info --history m.plumb | sh 2>/dev/null | cmp - m.plumb
 }
+
+@test "a text through a tokenizer, which the model carries" {
+    printf '%s' '{"version": "1.0", "added_tokens": [], "normalizer": null,
+        "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": false, "use_regex": true},
+        "decoder": {"type": "ByteLevel"}, "post_processor": null,
+        "model": {"type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "Ċ": 3, "ab": 4}, "merges": ["a b"]}}' >t.json
+    awk 'BEGIN { for (i = 0; i < 200; i++) print "ab a b ab" }' >ab
+    lin-train $SMALL --steps 4 --tokenizer t.json --checkpoint ck.plumb --checkpoint-every 0.0001s ab 2>report >m.plumb
+    grep -q '; ab: 1600 tokens, vocabulary 5$' report
+    cmp t.json <(ts-select -n tokenizer.json m.plumb | ts-export -f npy | tail -c "$(wc -c <t.json)")
+    lin-train -q --resume ck.plumb ab | cmp - m.plumb # with the tokenizer of the checkpoint
+    sed 's/Ċ/Ĉ/' t.json >other.json
+    run -3 lin-train -q $SMALL --tokenizer other.json ab # a line's end has no token
+    run -3 lin-train -q $SMALL --tokenizer text ab
+}

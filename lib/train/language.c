@@ -28,6 +28,7 @@ struct work {
     struct pl_job job;
     const struct pl_language_options *options;
     struct pl_lm lm;
+    struct pl_tokenizer *tokenizer; /* of texts; NULL: their bytes are the tokens */
     struct pl_corpus corpus, valid_corpus;
     struct pl_batches batches, valid;
 };
@@ -88,6 +89,21 @@ static enum pl_status validate(void *self, struct pl_tape *tape, double *mean)
 
 /* ---- Data and model ------------------------------------------------------------------------ */
 
+/* The one that was given, or that of the checkpoint. */
+static enum pl_status open_tokenizer(struct work *work)
+{
+    struct pl_context *context = &work->job.run->context;
+    const struct pl_lm *lm = &work->lm;
+    if (work->options->tokenizer)
+        work->tokenizer = pl_tokenizer_load(context, work->options->tokenizer);
+    else if (lm->tokenizer)
+        work->tokenizer = pl_tokenizer_parse(context, work->job.resumed.source, lm->tokenizer,
+                                             lm->tokenizer_size);
+    else
+        return PL_OK;
+    return work->tokenizer ? PL_OK : context->status;
+}
+
 static enum pl_status open_data(struct work *work)
 {
     const struct pl_run *run = work->job.run;
@@ -95,7 +111,8 @@ static enum pl_status open_data(struct work *work)
     const struct pl_language_options *options = work->options;
     if (options->valid && options->valid_share > 0)
         return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
-    if (pl_corpus_open(context, &work->corpus, pl_run_operand(run, 0), NULL))
+    if (open_tokenizer(work) ||
+        pl_corpus_open(context, &work->corpus, pl_run_operand(run, 0), work->tokenizer))
         return context->status;
     work->batches = (struct pl_batches){.corpus = &work->corpus,
                                         .length = options->length,
@@ -107,7 +124,7 @@ static enum pl_status open_data(struct work *work)
     if (pl_batches_init(context, &work->batches))
         return context->status;
     if (options->valid) {
-        if (pl_corpus_open(context, &work->valid_corpus, options->valid, NULL))
+        if (pl_corpus_open(context, &work->valid_corpus, options->valid, work->tokenizer))
             return context->status;
         work->valid.corpus = &work->valid_corpus;
         work->valid.share = 1;
@@ -157,8 +174,15 @@ static enum pl_status read_model(struct work *work, const struct pl_model_type *
                        bundle->source, work->lm.type->name, type->name);
     if (compare_settings(work, settings))
         return pl_fail_at(context, "%s", bundle->source);
-    return pl_corpus_expect(context, &work->corpus, pl_lm_options(&work->lm)->vocabulary,
-                            work->lm.tokenizer, work->lm.tokenizer_size);
+    return PL_OK;
+}
+
+/* Both corpora must be of the model's tokens. */
+static enum pl_status expect(struct work *work, struct pl_corpus *corpus)
+{
+    const struct pl_lm *lm = &work->lm;
+    return pl_corpus_expect(&work->job.run->context, corpus, pl_lm_options(lm)->vocabulary,
+                            lm->tokenizer, lm->tokenizer_size);
 }
 
 static enum pl_status make_model(struct work *work, const struct pl_model_type *type,
@@ -170,7 +194,12 @@ static enum pl_status make_model(struct work *work, const struct pl_model_type *
     if (pl_lm_init(context, lm, type, settings->items, settings->count, work->corpus.vocabulary))
         return context->status;
     lm->sequence = work->batches.length;
-    work->corpus.vocabulary = pl_lm_options(lm)->vocabulary;
+    if (work->corpus.tokenizer) {
+        const char *json = pl_tokenizer_json(work->corpus.tokenizer, &lm->tokenizer_size);
+        lm->tokenizer = pl_copy_bytes(context, json, lm->tokenizer_size);
+        if (!lm->tokenizer)
+            return context->status;
+    }
     return pl_parameters_start(context, &lm->parameters, (uint64_t)run->common.seed,
                                pl_lm_options(lm)->init);
 }
@@ -231,10 +260,11 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
 {
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
-    if (pl_job_open(&work->job, recipe) || open_data(work) || pl_blas_open(context))
-        return context->status;
-    if (work->job.options->resume ? read_model(work, type, settings)
-                                  : make_model(work, type, settings))
+    const bool resumed = work->job.options->resume != NULL;
+    if (pl_job_open(&work->job, recipe) || (resumed && read_model(work, type, settings)) ||
+        open_data(work) || pl_blas_open(context) ||
+        (!resumed && make_model(work, type, settings)) || expect(work, &work->corpus) ||
+        (work->options->valid && expect(work, &work->valid_corpus)))
         return context->status;
     work->job.objective.units = work->batches.batch * work->batches.length;
     work->job.objective.most_loss = DIVERGED * log((double)work->corpus.vocabulary + 1);
@@ -269,6 +299,7 @@ enum pl_status pl_train_language(struct pl_run *run, void *command,
     pl_batches_release(&work.valid);
     pl_corpus_close(&work.corpus);
     pl_corpus_close(&work.valid_corpus);
+    pl_tokenizer_free(work.tokenizer);
     pl_lm_release(&work.lm);
     return status;
 }
