@@ -3,54 +3,12 @@
  * SPDX-License-Identifier: MIT */
 #include "check.h"
 
-#include <errno.h>
-#include <stdatomic.h>
-#include <stdbool.h>
-
 #include "autograd/ops.h"
 #include "base/rng.h"
 #include "base/simd.h"
+#include "counted.h"
 #include "nn/conv.h"
 #include "tensor/blas.h"
-
-/* ---- memory: whoever asks for some is counted */
-
-static atomic_long asked;
-
-#if defined(__GLIBC__) && !defined(PL_SANITIZED)
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *block, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-
-void *malloc(size_t size)
-{
-    asked++;
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    asked++;
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *block, size_t size)
-{
-    asked++;
-    return __libc_realloc(block, size);
-}
-
-int posix_memalign(void **block, size_t alignment, size_t size)
-{
-    asked++;
-    *block = __libc_memalign(alignment, size);
-    return *block ? 0 : ENOMEM;
-}
-static const bool counts = true;
-#else
-static const bool counts = false;
-#endif
 
 /* ---- elementary functions */
 
@@ -252,13 +210,13 @@ static void no_memory_after_the_first_step(void)
         struct step step;
         make(&step);
         run(&step, ROWS, true, threads);
-        long before = asked;
-        CHECK(before > 0 || !counts);
+        long before = counted_asked;
+        CHECK(before > 0 || !counted);
         for (int i = 0; i < 4; i++)
             run(&step, ROWS, true, threads);
         for (int i = 0; i < 4; i++)
             run(&step, ROWS, false, threads);
-        CHECK(asked == before);
+        CHECK(counted_asked == before);
         release(&step);
     }
 }

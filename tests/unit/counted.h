@@ -1,0 +1,49 @@
+/* Counts who asks for memory, by taking the place of malloc and its like in this program; not
+ * under sanitizers, which do the same (counted is false then).
+ * SPDX-License-Identifier: MIT */
+#ifndef PL_TESTS_COUNTED_H
+#define PL_TESTS_COUNTED_H
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+static atomic_long counted_asked;
+
+#if defined(__GLIBC__) && !defined(PL_SANITIZED)
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *block, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+
+void *malloc(size_t size)
+{
+    counted_asked++;
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    counted_asked++;
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *block, size_t size)
+{
+    counted_asked++;
+    return __libc_realloc(block, size);
+}
+
+int posix_memalign(void **block, size_t alignment, size_t size)
+{
+    counted_asked++;
+    *block = __libc_memalign(alignment, size);
+    return *block ? 0 : ENOMEM;
+}
+static const bool counted = true;
+#else
+static const bool counted = false;
+#endif
+
+#endif
