@@ -1,5 +1,5 @@
 /* What mixing tokens costs, forward and backward, beside the processor's matrix products: gated
- * linear attention and softmax attention on one thread.
+ * linear attention, the delta rule and softmax attention on one thread.
  * SPDX-License-Identifier: MIT
  *
  *   mixing [ROWS [CHUNK]]     rows of a sequence (2048)
@@ -10,8 +10,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "autograd/ops.h"
 #include "base/rng.h"
 #include "nn/attention.h"
+#include "nn/delta.h"
 #include "nn/gla.h"
 #include "tensor/blas.h"
 
@@ -56,53 +58,70 @@ static double peak(void)
     return 2e-9 * SIZE * SIZE * SIZE / best;
 }
 
-static struct pl_variable leaf(const char *name, int gate)
-{
-    struct pl_rng rng = pl_rng_init(1, name);
-    struct pl_variable variable = {.rank = 2, .dims = {ROWS, WIDTH}, .count = ROWS * WIDTH};
+/* What goes in: q, k and v; the log decay of gla, the rate of the delta rule. */
+enum { Q, K, V, DECAY, RATE, LEAVES };
+static struct pl_variable leaves[LEAVES];
 
-    variable.value = aligned_alloc(64, ROWS * WIDTH * sizeof(float));
-    variable.gradient = aligned_alloc(64, ROWS * WIDTH * sizeof(float));
-    if (!variable.value || !variable.gradient)
+static void make_leaf(int which, int64_t width)
+{
+    static const char *const names[LEAVES] = {"q", "k", "v", "g", "beta"};
+    struct pl_rng rng = pl_rng_init(1, names[which]);
+    struct pl_variable *leaf = &leaves[which];
+
+    *leaf = (struct pl_variable){.rank = 2, .dims = {ROWS, width}, .count = ROWS * width};
+    leaf->value = aligned_alloc(64, ROWS * WIDTH * sizeof(float));
+    leaf->gradient = aligned_alloc(64, ROWS * WIDTH * sizeof(float));
+    if (!leaf->value || !leaf->gradient)
         exit(PL_SYSTEM);
-    memset(variable.gradient, 0, ROWS * WIDTH * sizeof(float));
-    for (int64_t i = 0; i < variable.count; i++) {
+    memset(leaf->gradient, 0, ROWS * WIDTH * sizeof(float));
+    for (int64_t i = 0; i < leaf->count; i++) {
         double x = pl_rng_normal(&rng, (uint64_t)i);
-        variable.value[i] = (float)(gate ? -log1p(exp(-x)) / 16 : x);
+        leaf->value[i] = (float)(which == DECAY  ? -log1p(exp(-x)) / 16
+                                 : which == RATE ? 1 / (1 + exp(-x))
+                                                 : x);
     }
-    return variable;
 }
 
-static struct pl_variable *mix(const void *how, bool linear, const struct pl_rows *rows,
-                               struct pl_variable leaves[4])
+typedef struct pl_variable *mix_fn(const void *how, const struct pl_rows *rows);
+
+static struct pl_variable *mix_gla(const void *how, const struct pl_rows *rows)
 {
-    return linear ? pl_op_gla(&tape, how, rows, &leaves[0], &leaves[1], &leaves[2], &leaves[3],
-                              NULL, NULL)
-                  : pl_op_attention(&tape, how, rows, &leaves[0], &leaves[1], &leaves[2], NULL);
+    return pl_op_gla(&tape, how, rows, &leaves[Q], &leaves[K], &leaves[V], &leaves[DECAY], NULL,
+                     NULL);
+}
+
+/* Keys of length one are part of what the layer costs. */
+static struct pl_variable *mix_delta(const void *how, const struct pl_rows *rows)
+{
+    const struct pl_delta *delta = how;
+    return pl_op_delta(&tape, delta, rows, pl_op_unit(&tape, &leaves[Q], delta->key_dim),
+                       pl_op_unit(&tape, &leaves[K], delta->key_dim), &leaves[V], &leaves[RATE],
+                       NULL, NULL, NULL);
+}
+
+static struct pl_variable *mix_attention(const void *how, const struct pl_rows *rows)
+{
+    return pl_op_attention(&tape, how, rows, &leaves[Q], &leaves[K], &leaves[V], NULL);
 }
 
 /* operations: of the pass forward, for each row of a head; backward has 2.5 times as many. */
-static void measure(const char *name, const void *how, bool linear, int64_t length, int64_t heads,
+static void measure(const char *name, const void *how, mix_fn *mix, int64_t length, int64_t heads,
                     double operations)
 {
-    static struct pl_variable leaves[4];
     double forward = INFINITY, backward = INFINITY;
     double work = 1e-9 * operations * ROWS * (double)heads;
     pl_real nothing[2] = {0};
     struct pl_variable loss = {.count = 1, .value = &nothing[0], .gradient = &nothing[1]};
-    static const char *const names[] = {"q", "k", "v", "g"};
 
-    for (int i = 0; i < 4 && !leaves[i].value; i++)
-        leaves[i] = leaf(names[i], i == 3);
     for (int run = 0; run < RUNS; run++) {
         struct pl_rows rows;
         must(pl_rows_even(&tape, ROWS / length, length, &rows));
         double start = seconds();
-        struct pl_variable *o = mix(how, linear, &rows, leaves);
+        struct pl_variable *o = mix(how, &rows);
         double middle = seconds();
         if (!o)
             must(context.status);
-        memcpy(o->gradient, leaves[0].value, (size_t)o->count * sizeof *o->gradient);
+        memcpy(o->gradient, leaves[Q].value, (size_t)o->count * sizeof *o->gradient);
         double again = seconds();
         must(pl_tape_backward(&tape, &loss, 1));
         backward = fmin(backward, seconds() - again);
@@ -124,12 +143,19 @@ int main(int argc, char **argv)
     must(pl_blas_open(&context));
     gflops = peak();
     printf("mixing: sgemm peak %.0f GFLOP/s, one thread\n", gflops);
+    for (int which = Q; which <= DECAY; which++)
+        make_leaf(which, WIDTH);
     for (int64_t heads = 4; heads >= 2; heads /= 2) {
         int64_t dim = WIDTH / heads;
         struct pl_gla gla = {heads, heads, dim, dim, chunk};
+        struct pl_delta delta = {heads, heads, dim, dim, 1, chunk};
         struct pl_attention attention = {heads, heads, dim, 0};
-        measure("gla", &gla, true, length, heads, (double)(4 * dim * dim + TILE * 2 * dim));
-        measure("attention", &attention, false, length, heads, 2.0 * (double)(dim * (length + 1)));
+        make_leaf(RATE, heads);
+        measure("gla", &gla, mix_gla, length, heads, (double)(4 * dim * dim + TILE * 2 * dim));
+        measure("delta rule", &delta, mix_delta, length, heads,
+                (double)(6 * dim * dim + chunk * 5 * dim));
+        measure("attention", &attention, mix_attention, length, heads,
+                2.0 * (double)(dim * (length + 1)));
     }
     pl_tape_release(&tape);
     return 0;
