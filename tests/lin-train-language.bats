@@ -17,10 +17,10 @@ loss() {
 @test "a language model learns, and its log is a table" {
     lin-train $SMALL --steps 60 --lr 0.01 --valid-share 0.1 --eval-every 20 --log log.csv text >m.plumb 2>report
     ts-check m.plumb
-    [ "$(head -n 1 log.csv)" = step,units,loss,rate,norm,validation,seconds ]
+    [ "$(head -n 1 log.csv)" = step,units,loss,valid_loss,rate,norm,seconds ]
     [ "$(wc -l <log.csv)" = 61 ]
     awk -v first="$(loss log.csv 1)" -v last="$(loss log.csv 60)" 'BEGIN { exit !(first > 5 && last < 3) }'
-    [ "$(awk -F, '$6 != "" { print $1 }' log.csv | tr '\n' ' ')" = 'step 20 40 60 ' ]
+    [ "$(awk -F, '$4 != "" { print $1 }' log.csv | tr '\n' ' ')" = 'step 20 40 60 ' ]
     grep -q '^lin-train: step 20: loss [0-9.]*, validation [0-9.]*$' report
     grep -q '^lin-train: 60 steps: loss .*, validation .*; 3840 tokens in .* a second$' report
     ts-plot -f term log.csv | grep -q loss
@@ -52,7 +52,7 @@ loss() {
         ! ts-diff -q base.plumb other.plumb || return
     done
     lin-train -q $SMALL --steps 4 --schedule constant --warmup 2 --lr 0.5 --log rate.csv text >m.plumb
-    [ "$(cut -d, -f 4 rate.csv | tr '\n' ' ')" = 'rate 0.25 0.5 0.5 0.5 ' ]
+    [ "$(cut -d, -f 5 rate.csv | tr '\n' ' ')" = 'rate 0.25 0.5 0.5 0.5 ' ]
 }
 
 @test "stopped and resumed, by a signal or a crash, the model is the same" {

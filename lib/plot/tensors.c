@@ -34,6 +34,18 @@ static enum pl_status curve_chart(struct pl_context *context, struct pl_figure *
     return pl_figure_chart(context, figure, title, chart);
 }
 
+/* What was measured now and then, as a validation loss, is a line from one time to the next. */
+static int64_t close_gaps(int64_t count, double *x, double *y)
+{
+    int64_t kept = 0;
+    for (int64_t k = 0; k < count; k++)
+        if (!isnan(y[k])) {
+            x[kept] = x[k];
+            y[kept++] = y[k];
+        }
+    return kept;
+}
+
 enum pl_status pl_figure_curves(struct pl_context *context, struct pl_figure *figure,
                                 struct pl_figure_choice *choice, const struct pl_curve *curves,
                                 int64_t count, const double *x, int64_t x_count)
@@ -57,6 +69,7 @@ enum pl_status pl_figure_curves(struct pl_context *context, struct pl_figure *fi
             return context->status;
         for (int64_t k = 0; k < points; k++)
             own_x[k] = x && x_count == points ? x[k] : (double)k;
+        points = close_gaps(points, own_x, curves[i].y);
         status = pl_chart_line(context, chart, label, PL_LINE_CURVE, points, own_x, curves[i].y);
         if (status != PL_OK)
             return status;

@@ -61,7 +61,7 @@ struct pl_train_options {
     PL_INT(s, m.validate_every, "eval-every", 0, NULL, 0, 1e12, "STEPS",                            \
            "measure the validation loss every so many steps; at the end alone when not given", "100"),         \
     PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
-            "append a CSV row a step: loss, rate, norm of the gradient, validation loss",          \
+            "append a CSV row a step: loss, validation loss, rate, norm of the gradient",          \
             "run.csv"),                                                                            \
     PL_TEXT(s, m.checkpoint, "checkpoint", 0, NULL, "FILE",                                        \
             "where the state of the training is saved: now and then, and on SIGTERM or SIGINT",    \

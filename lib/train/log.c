@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "base/number.h"
 
-static const char head[] = "step,units,loss,rate,norm,validation,seconds\n";
+static const char head[] = "step,units,loss,valid_loss,rate,norm,seconds\n";
 
 /* Bytes of text up to the first row of a step behind the given one; a row that was cut short by a
  * crash ends there too. */
@@ -71,8 +71,8 @@ enum pl_status pl_train_log_add(struct pl_context *context, const struct pl_trai
     if (!isnan(row->validation))
         snprintf(validation, sizeof validation, "%.6g", row->validation);
     int size =
-        snprintf(line, sizeof line, "%" PRId64 ",%" PRId64 ",%.6g,%.6g,%.6g,%s,%.3f\n", row->step,
-                 row->units, row->loss, row->rate, row->norm, validation, row->seconds);
+        snprintf(line, sizeof line, "%" PRId64 ",%" PRId64 ",%.6g,%s,%.6g,%.6g,%.3f\n", row->step,
+                 row->units, row->loss, validation, row->rate, row->norm, row->seconds);
     if (pl_write_full(context, log->fd, line, (size_t)size))
         return pl_fail_at(context, "%s", log->path);
     return PL_OK;
