@@ -1,4 +1,4 @@
-/* A mixture of memories as a language model's mixing (Du, Sun, Li, Cheng: MoM: Linear Sequence
+/* A mixture of memories as a language model's mixing (Du, Sun, Lan, Hu, Cheng: MoM: Linear Sequence
  * Modeling with Mixture-of-Memories, 2025, arXiv 2502.13685).
  * SPDX-License-Identifier: MIT
  *

@@ -22,12 +22,9 @@ static const struct pl_option linear_options[] = {
 };
 
 static const struct pl_option dlinear_options[] = {
-    PL_WINDOW_OPTIONS(struct holder, model),
-    PL_FIT_OPTIONS(struct holder, model),
-    PL_RATE_OPTIONS(struct holder, model),
-    PL_RECIPE_OPTIONS(struct holder, model),
-    PL_AVERAGE_OPTION(struct holder, model),
-    PL_OPTIONS_END,
+    PL_WINDOW_OPTIONS(struct holder, model), PL_FIT_OPTIONS(struct holder, model),
+    PL_RATE_OPTIONS(struct holder, model),   PL_RECIPE_OPTIONS(struct holder, model),
+    PL_AVERAGE_OPTION(struct holder, model), PL_OPTIONS_END,
 };
 
 static const struct pl_option repeat_options[] = {
@@ -55,7 +52,7 @@ static const char yang_delta[] = "Yang, Wang, Zhang, Shen, Kim: Parallelizing Li
 static const char siems[] = "Siems, Carstensen, Zela, Hutter, Pontil, Grazzi: DeltaProduct: "
                             "Improving State-Tracking in Linear RNNs via Householder Products. "
                             "NeurIPS 2025, arXiv 2502.10297";
-static const char du[] = "Du, Sun, Li, Cheng: MoM: Linear Sequence Modeling with "
+static const char du[] = "Du, Sun, Lan, Hu, Cheng: MoM: Linear Sequence Modeling with "
                          "Mixture-of-Memories. 2025, arXiv 2502.13685";
 static const char touvron[] = "Touvron and others: LLaMA: Open and Efficient Foundation Language "
                               "Models. 2023, arXiv 2302.13971";
