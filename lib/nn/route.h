@@ -1,5 +1,6 @@
 /* Routing tokens to a few of several memories (Du, Sun, Lan, Hu, Cheng: MoM: Linear Sequence
- * Modeling with Mixture-of-Memories, 2025, arXiv 2502.13685). SPDX-License-Identifier: MIT
+ * Modeling with Mixture-of-Memories, 2025, arXiv 2502.13685).
+ * SPDX-License-Identifier: MIT
  *
  * A router gives each token one logit per memory; the `top` largest choose.  What a memory gets is
  * a sequence of its own for each sequence of the batch: the tokens routed to it, in time order.
