@@ -319,6 +319,22 @@ static enum pl_status prepare(struct pl_context *context, struct pl_backtest *ba
     return status;
 }
 
+/* The origin of a series in the fold that has `later` behind it, and *rows, whose windows the fold
+ * before had not; an empty range of both where the series is too short.  Folds are counted from
+ * the end: a short series joins in the later ones. */
+static void place_fold(const struct origins *all, int64_t later, int64_t overlap,
+                       struct origins *origin, struct pl_range *rows)
+{
+    int64_t at = all->last - later * all->step;
+    if (at >= all->first && at <= all->last) {
+        *origin = (struct origins){at, at, 1};
+        *rows = (struct pl_range){rows->end > overlap ? rows->end - overlap : 0, at};
+    } else {
+        *origin = (struct origins){1, 0, 1};
+        *rows = (struct pl_range){0, 0};
+    }
+}
+
 /* Folds one after the other, each with maps solved on the rows before its origins. */
 static enum pl_status run_refitted(struct pl_context *context, struct job *job)
 {
@@ -343,15 +359,8 @@ static enum pl_status run_refitted(struct pl_context *context, struct job *job)
     job->maps = fitted;
     job->origins = fold_origins;
     for (int64_t fold = 0; status == PL_OK && fold < folds; fold++) {
-        for (int64_t s = 0; s < series_count; s++) {
-            /* Folds are counted from the end: a short series joins in the later ones. */
-            int64_t origin = all[s].last - (folds - 1 - fold) * all[s].step;
-            bool taken = origin >= all[s].first && origin <= all[s].last;
-            int64_t begin = ranges[s].end > overlap ? ranges[s].end - overlap : 0;
-            fold_origins[s] =
-                taken ? (struct origins){origin, origin, 1} : (struct origins){1, 0, 1};
-            ranges[s] = taken ? (struct pl_range){begin, origin} : (struct pl_range){0, 0};
-        }
+        for (int64_t s = 0; s < series_count; s++)
+            place_fold(&all[s], folds - 1 - fold, overlap, &fold_origins[s], &ranges[s]);
         status = pl_forecaster_gather(context, forecaster, job->panel, &job->match, ranges, grams);
         if (status == PL_OK)
             status = pl_forecaster_solve(context, forecaster, grams, fitted);

@@ -385,7 +385,7 @@ int main(void)
     RUN(integers);
     RUN(byte_counts);
     if (setlocale(LC_ALL, "de_DE.UTF-8") || setlocale(LC_ALL, "de_DE")) {
-        RUN(decimal_comma);
+        RUN_IN_80_BITS(decimal_comma);
     } else {
         SKIP("decimal_comma", "no locale de_DE");
     }
