@@ -143,6 +143,7 @@ static enum pl_status encode(struct work *work)
         status = pl_encoder_add(context, work->encoder, (const char *)data, size, &work->ids);
         if (status != PL_OK)
             break;
+        pl_bytes_give_back(bytes, data, size);
         pl_bytes_skip(bytes, size);
         status = write_ids(work);
         if (status != PL_OK)

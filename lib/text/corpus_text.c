@@ -31,6 +31,7 @@ static enum pl_status encode_to(struct pl_context *context, const struct pl_corp
     for (size_t at = 0; at < size && !status; at += PIECE) {
         size_t piece = size - at < PIECE ? size - at : PIECE;
         status = pl_encoder_add(context, encoder, (const char *)text + at, piece, &ids);
+        pl_bytes_give_back(pl_foreign_bytes(corpus->parts->foreign), text + at, piece);
         if (!status)
             status = spool_ids(context, spool, &ids);
     }

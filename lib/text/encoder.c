@@ -7,7 +7,7 @@
  * symbols are joined (bpe.h).  All cuts depend on the text alone, not on the pieces in which it
  * comes: a word, and an added token, is taken once its end cannot move any more.
  *
- * Most words of a text come again: the ids of short ones are kept in a table of 1 MiB, where a word
+ * Most words of a text come again: the ids of short ones are kept in a table of 2 MiB, where a word
  * has one place and drives out the one before it. */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -15,11 +15,12 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "text/nfc.h"
 #include "text/tokenizer_parts.h"
 
 enum {
     BLOCK = 1 << 16, /* bytes of text that are taken at once */
-    CACHE_BITS = 14, /* of the number of places */
+    CACHE_BITS = 15, /* of the number of places */
     CACHE_WORD = 15, /* longest word that is kept */
     CACHE_IDS = 11,  /* most ids of one */
 };
@@ -32,6 +33,7 @@ struct cached {
 struct pl_encoder {
     const struct pl_tokenizer *tokenizer;
     bool bare;
+    struct pl_buffer raw;  /* text that is not normalised yet */
     struct pl_buffer text; /* that has come and may still be needed */
     size_t at;             /* in text: what is before it is done */
     size_t clear;          /* in text: no added token begins before it, from `at` on */
@@ -49,7 +51,7 @@ struct pl_encoder {
 
 static void restart(struct pl_encoder *encoder)
 {
-    encoder->text.size = encoder->at = encoder->clear = encoder->enough = 0;
+    encoder->raw.size = encoder->text.size = encoder->at = encoder->clear = encoder->enough = 0;
     encoder->offset = 0;
     encoder->begun = encoder->skipping = encoder->unknown = false;
     encoder->fresh = encoder->first = true;
@@ -76,6 +78,7 @@ void pl_encoder_free(struct pl_encoder *encoder)
 {
     if (!encoder)
         return;
+    pl_buffer_release(&encoder->raw);
     pl_buffer_release(&encoder->text);
     pl_bpe_release(&encoder->bpe);
     free(encoder->cache);
@@ -487,12 +490,28 @@ static void drop_done(struct pl_encoder *encoder)
     encoder->at = 0;
 }
 
+/* Moves a block to the text, normalised if the tokenizer wants that. */
+static enum pl_status take_block(struct pl_context *context, struct pl_encoder *encoder,
+                                 const char *block, size_t size, bool last)
+{
+    struct pl_buffer *raw = &encoder->raw;
+    size_t used;
+    if (!encoder->tokenizer->composes)
+        return pl_buffer_append(context, &encoder->text, block, size);
+    if (pl_buffer_append(context, raw, block, size) ||
+        pl_nfc_add(context, raw->data, raw->size, last, &used, &encoder->text))
+        return context->status;
+    raw->size -= used;
+    memmove(raw->data, raw->data + used, raw->size);
+    return PL_OK;
+}
+
 enum pl_status pl_encoder_add(struct pl_context *context, struct pl_encoder *encoder,
                               const char *text, size_t size, struct pl_ids *ids)
 {
     while (size > 0) {
         size_t block = size < BLOCK ? size : BLOCK;
-        if (pl_buffer_append(context, &encoder->text, text, block))
+        if (take_block(context, encoder, text, block, false))
             return context->status;
         text += block;
         size -= block;
@@ -512,7 +531,9 @@ enum pl_status pl_encoder_end(struct pl_context *context, struct pl_encoder *enc
                               struct pl_ids *ids)
 {
     const struct pl_tokenizer *tokenizer = encoder->tokenizer;
-    enum pl_status status = advance(context, encoder, true, ids);
+    enum pl_status status = take_block(context, encoder, "", 0, true);
+    if (!status)
+        status = advance(context, encoder, true, ids);
     if (!status && !encoder->bare)
         status = pl_ids_add(context, ids, tokenizer->behind, tokenizer->behind_count);
     restart(encoder);

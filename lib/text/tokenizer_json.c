@@ -82,6 +82,8 @@ static enum pl_status read_normaliser(struct reading *reading, const struct pl_m
     else if (strcmp(type, "Replace") == 0 && strcmp(text_at(node, "pattern.String"), " ") == 0 &&
              strcmp(text_at(node, "content"), PL_BLANK) == 0)
         tokenizer->blanks = true;
+    else if (strcmp(type, "NFC") == 0)
+        tokenizer->composes = true;
     else
         return unsupported(reading, "normalizer", node);
     return PL_OK;

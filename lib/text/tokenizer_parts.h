@@ -52,6 +52,7 @@ struct pl_tokenizer {
     uint32_t unknown;    /* PL_NO_ID: none */
     bool fuse_unknown;   /* a run of unknown characters is one token */
     bool byte_level, byte_fallback, ignore_merges;
+    bool composes;             /* texts are brought to normalisation form C first */
     enum pl_splitter splitter; /* byte-level */
     bool blanks;               /* else: a space is written U+2581 */
     bool split_blanks;         /* and starts a word */

@@ -1,13 +1,14 @@
-/* Where runs of characters of one class start: code << 2 | enum pl_class, ascending.
- * SPDX-License-Identifier: MIT
- *
- * Unicode 14.0.0: general categories L and N, property White_Space.  Made by unicode_table.py. */
+/* Facts of Unicode 14.0.0, made by unicode_table.py classes.
+ * SPDX-License-Identifier: MIT */
 #ifndef PL_TEXT_UNICODE_TABLE_H
 #define PL_TEXT_UNICODE_TABLE_H
 
 #include <stdint.h>
 
 /* clang-format off */
+
+/* General categories L and N, property White_Space: code << 2 | enum pl_class
+ * where runs of one class start, ascending. */
 static const uint32_t pl_class_starts[] = {
     0x0, 0x27, 0x38, 0x83, 0x84, 0xc2, 0xe8, 0x105, 0x16c, 0x185, 0x1ec, 0x217, 0x218, 0x283, 0x284,
     0x2a9, 0x2ac, 0x2ca, 0x2d0, 0x2d5, 0x2d8, 0x2e6, 0x2e9, 0x2ec, 0x2f2, 0x2fc, 0x301, 0x35c,

@@ -5,6 +5,8 @@
 
 #include "base/rng.h"
 #include "check.h"
+#include "text/bpe_train.h"
+#include "text/nfc.h"
 #include "text/splitter.h"
 #include "text/tokenizer.h"
 #include "text/tokenizer_write.h"
@@ -72,6 +74,39 @@ static void words_wait_for_their_end(void)
     CHECK(pl_splitter_word(PL_SPLIT_GPT2, text, PL_WORD_MOST, false) == 0);
     CHECK(pl_splitter_word(PL_SPLIT_GPT2, text, PL_WORD_MOST + 9, false) == PL_WORD_MOST);
     free(text);
+}
+
+/* ---- Normal form C ------------------------------------------------------------------------ */
+
+/* The normal form, in one piece and byte by byte. */
+static void check_normal(const char *text, const char *expected)
+{
+    struct pl_buffer whole = {0}, pieces = {0}, raw = {0};
+    size_t size = strlen(text), used;
+    CHECK(pl_nfc_add(&context, text, size, true, &used, &whole) == PL_OK && used == size);
+    CHECK_TEXT(whole.data, expected);
+    for (size_t i = 0; i < size; i++) {
+        CHECK(pl_buffer_append(&context, &raw, text + i, 1) == PL_OK);
+        CHECK(pl_nfc_add(&context, raw.data, raw.size, i + 1 == size, &used, &pieces) == PL_OK);
+        memmove(raw.data, raw.data + used, raw.size - used);
+        raw.size -= used;
+    }
+    CHECK_TEXT(pieces.data, expected);
+    pl_buffer_release(&whole);
+    pl_buffer_release(&pieces);
+    pl_buffer_release(&raw);
+}
+
+static void normal_form(void)
+{
+    check_normal("abc", "abc");
+    check_normal("ae\xcc\x81x", "a\xc3\xa9x");             /* e, acute */
+    check_normal("\xe2\x84\xab", "\xc3\x85");              /* the sign of angstrom */
+    check_normal("o\xcc\x81\xcc\xa8", "\xc7\xab\xcc\x81"); /* marks by their classes */
+    check_normal("a\xcd\x85\xcd\x85\xcc\x81", "\xc3\xa1\xcd\x85\xcd\x85");
+    check_normal("\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", "\xed\x95\x9c"); /* han, by letters */
+    check_normal("\xe0\xa5\x98", "\xe0\xa4\x95\xe0\xa4\xbc");             /* never composed */
+    check_normal("e\xff\xcc\x81\xcc", "e\xff\xcc\x81\xcc"); /* what is not UTF-8 stays */
 }
 
 /* ---- Random tokenizers beside a slow reference -------------------------------------------- */
@@ -304,6 +339,55 @@ static void sentencepiece_ids(void)
     }
 }
 
+/* ---- Training ----------------------------------------------------------------------------- */
+
+/* Learns from one word by counting all pairs anew for each merge. */
+static void check_learning(const char *text, size_t size, int64_t most)
+{
+    struct pl_bpe_corpus corpus = {0};
+    struct pl_tokenizer_draft draft = {0};
+    uint32_t ids[400];
+    size_t count = size;
+    int64_t tokens;
+    CHECK(pl_bpe_count(&context, &corpus, text, size) == PL_OK);
+    CHECK(pl_bpe_learn(&context, &corpus, most, false, &draft, &tokens) == PL_OK);
+    for (size_t i = 0; i < size; i++)
+        ids[i] = (unsigned char)text[i];
+    for (size_t merge = 0; merge < draft.merge_count; merge++) {
+        size_t best = 0;
+        const struct pl_merge *made = &draft.merges[merge];
+        struct pl_merge first = {.left = 0};
+        for (size_t i = 0; i + 1 < count; i++) {
+            size_t times = 0;
+            for (size_t j = 0; j + 1 < count; j++)
+                times += ids[j] == ids[i] && ids[j + 1] == ids[i + 1];
+            bool lower = ids[i] != first.left ? ids[i] < first.left : ids[i + 1] < first.right;
+            if (times > best || (times == best && lower)) {
+                best = times;
+                first = (struct pl_merge){.left = ids[i], .right = ids[i + 1]};
+            }
+        }
+        CHECK(best > 1 && made->left == first.left && made->right == first.right);
+        for (size_t i = 0; i + 1 < count; i++)
+            if (ids[i] == made->left && ids[i + 1] == made->right)
+                join_at(ids, &count, i, made->result);
+    }
+    CHECK(tokens == (int64_t)count);
+    pl_bpe_corpus_release(&corpus);
+    pl_tokenizer_draft_release(&draft);
+}
+
+static void learned_merges(void)
+{
+    char text[400];
+    for (int trial = 0; trial < 60; trial++) {
+        size_t size = 1 + draw(sizeof text), letters = 1 + draw(5);
+        for (size_t i = 0; i < size; i++)
+            text[i] = (char)('a' + draw(letters));
+        check_learning(text, size, 256 + (int64_t)draw(80));
+    }
+}
+
 /* ---- Files -------------------------------------------------------------------------------- */
 
 /* Encodes and writes the ids with blanks between. */
@@ -391,6 +475,14 @@ static void whole_words(void)
     pl_tokenizer_free(tokenizer);
 }
 
+static void composed(void)
+{
+    struct pl_tokenizer *tokenizer = parse("{\"normalizer\":{\"type\":\"NFC\"}," BYTES MODEL(
+        "", "\"e\":0,\"\u00c3\":1,\"\u00a9\":2", ""));
+    CHECK_TEXT(encode(tokenizer, "ee\xcc\x81"), "0 1 2");
+    pl_tokenizer_free(tokenizer);
+}
+
 static void no_piece(void)
 {
     struct pl_tokenizer *tokenizer = parse("{" BYTES MODEL("", "\"a\":0", ""));
@@ -452,11 +544,14 @@ int main(void)
     RUN(words_of_gpt2);
     RUN(words_of_llama3);
     RUN(words_wait_for_their_end);
+    RUN(normal_form);
     RUN(byte_level_ids);
     RUN(sentencepiece_ids);
+    RUN(learned_merges);
     RUN(added_tokens);
     RUN(metaspace);
     RUN(whole_words);
+    RUN(composed);
     RUN(no_piece);
     RUN(refusals);
     unlink(path);
