@@ -18,6 +18,7 @@ row() {
     lin-train) INPUT=series.plumb COMMAND='lin-train -L 24 -H 6' ;;
     lin-forecast) INPUT=series.plumb COMMAND='lin-forecast -n 6 model.plumb' ;;
     lin-eval) INPUT=series.plumb COMMAND='lin-eval model.plumb' ;;
+    lin-generate) INPUT=language.plumb COMMAND='lin-generate -n 200' ;;
     lin-merge) INPUT=model.plumb COMMAND='lin-merge - other-model.plumb' ;;
     lin-task) INPUT=series.csv COMMAND='lin-task lorenz --rows 200' ;;
     tok-train) INPUT=series.csv COMMAND='tok-train --vocab 300' ;;
@@ -42,7 +43,9 @@ inputs() {
     lin-train -q -L 24 -H 6 series.plumb -o model.plumb || return
     lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb || return
     tok-train -q --vocab 300 series.csv -o tokenizer.json || return
-    tok-encode --no-history tokenizer.json series.csv -o tokens.plumb
+    tok-encode --no-history tokenizer.json series.csv -o tokens.plumb || return
+    lin-train -q -m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --seq 16 --batch 1 --steps 1 series.csv \
+        -o language.plumb
 }
 
 setup_file() {

@@ -6,6 +6,7 @@
 #include "models/eval.h"
 #include "models/lm_score.h"
 #include "models/lm_stream.h"
+#include "models/lm_text.h"
 
 static const struct pl_option options[] = {
     PL_EVAL_LM_OPTIONS(struct pl_eval_options, lm),
@@ -15,6 +16,7 @@ static const struct pl_option options[] = {
 /* What one run works on. */
 struct work {
     struct pl_lm lm;
+    struct pl_lm_text text; /* its tokenizer makes tokens of texts */
     struct pl_corpus corpus;
     struct pl_lm_score score;
 };
@@ -26,8 +28,8 @@ static enum pl_status score(struct pl_context *context, const struct pl_bundle *
     const struct pl_lm_score_options asked = {given->sequence, given->carry,
                                               given->per_position != NULL};
     const struct pl_lm *lm = &work->lm;
-    if (pl_lm_read(context, &work->lm, model) ||
-        pl_corpus_open(context, &work->corpus, data, NULL) ||
+    if (pl_lm_read(context, &work->lm, model) || pl_lm_text_init(context, &work->text, lm) ||
+        pl_corpus_open(context, &work->corpus, data, work->text.tokenizer) ||
         pl_corpus_expect(context, &work->corpus, pl_lm_options(lm)->vocabulary, lm->tokenizer,
                          lm->tokenizer_size))
         return context->status;
@@ -105,7 +107,9 @@ static enum pl_status run(struct pl_context *context, const struct pl_bundle *mo
         status = fill_report(context, &work, own->carry, report);
     pl_lm_score_release(&work.score);
     pl_corpus_close(&work.corpus);
-    pl_lm_release(&work.lm);
+    pl_lm_text_release(&work.text);
+    if (work.lm.type)
+        pl_lm_release(&work.lm);
     return status;
 }
 

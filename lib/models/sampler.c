@@ -4,6 +4,9 @@
 
 #include <stdlib.h>
 
+/* Below this temperature logits a rounding apart have no chance beside each other. */
+#define COLD 1e-6
+
 enum pl_status pl_sampler_init(struct pl_context *context, struct pl_sampler *sampler,
                                const struct pl_sampling *sampling, int64_t vocabulary)
 {
@@ -96,7 +99,7 @@ int32_t pl_sampler_draw(struct pl_sampler *sampler, const pl_real *logits, int64
 {
     const struct pl_sampling *sampling = &sampler->sampling;
     const int64_t vocabulary = sampler->vocabulary;
-    if (sampling->temperature == 0)
+    if (sampling->temperature < COLD)
         return largest(vocabulary, logits);
     double sum = weigh(sampler, logits);
     int64_t count = vocabulary;

@@ -1,7 +1,8 @@
 /* Drawing a token from the logits of a language model.
  * SPDX-License-Identifier: MIT
  *
- * The probabilities are softmax(logits / temperature), at temperature 0 all of it at the largest.
+ * The probabilities are softmax(logits / temperature), at temperature 0, or below 1e-6, all of
+ * it at the largest.
  * Of the tokens in falling order of probability the first top_k stay; of these, in the same order,
  * as few as have together at least top_p of their sum (Holtzman, Buys, Du, Forbes, Choi: The
  * Curious Case of Neural Text Degeneration, ICLR 2020).  Of equal ones the lower id comes first.

@@ -34,6 +34,8 @@ struct pl_ids {
     size_t count, capacity;
 };
 
+enum pl_status pl_ids_add(struct pl_context *context, struct pl_ids *ids, const uint32_t *items,
+                          size_t count) PL_MUST_CHECK;
 void pl_ids_release(struct pl_ids *ids);
 
 /* Reads a tokenizer.json; name is for messages.  PL_BAD_DATA names what is not understood: another

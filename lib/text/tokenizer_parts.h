@@ -80,9 +80,6 @@ int pl_byte_of_symbol(uint32_t code);
 /* The byte of a name <0xNN>, or -1. */
 int pl_byte_of_name(const char *name, size_t size);
 
-enum pl_status pl_ids_add(struct pl_context *context, struct pl_ids *ids, const uint32_t *items,
-                          size_t count) PL_MUST_CHECK;
-
 /* Appends the tokenizer.json that says the same as a tokenizer.model or a tokenizer.bin, whichever
  * it is.  *squeezes as in the tokenizer. */
 enum pl_status pl_sentencepiece_json(struct pl_context *context, const char *name,

@@ -7,15 +7,18 @@
 
 #include <unistd.h>
 
+#include "counted.h"
 #include "base/rng.h"
 #include "models/lm_decode.h"
 #include "models/lm_score.h"
+#include "models/lm_state.h"
 #include "stream/writer.h"
 #include "tensor/blas.h"
 
 enum { VOCABULARY = 19, LENGTH = 37 };
 
 static struct pl_context context;
+static char path[] = "/tmp/lm-XXXXXX";
 
 /* A model of each kind of mixing; chunks are shorter than the texts and do not divide them. */
 static const char *const models[][8] = {
@@ -133,9 +136,68 @@ static void long_prompt(void)
     }
 }
 
-/* ---- Scoring */
+/* A state that was written and read goes on with the same bits. */
+static void check_state(const struct pl_lm *lm, int64_t position)
+{
+    struct pl_lm_decoder first, second;
+    struct pl_bundle bundle = {0};
+    int32_t pending = -1;
+    bool found = false;
+    pl_lm_decoder_init(&first, lm);
+    pl_lm_decoder_init(&second, lm);
+    stop_on(pl_lm_decoder_take(&context, &first, text(LENGTH), position));
+    struct pl_writer *writer = pl_writer_open(&context, path);
+    stop_on(pl_lm_state_write(&context, lm, 5, &first.state, text(LENGTH)[position], writer));
+    stop_on(pl_writer_end(&context, writer));
+    stop_on(pl_writer_commit(&context, writer));
+    struct pl_reader *reader = pl_reader_open(&context, path, 0);
+    stop_on(pl_bundle_read(&context, &bundle, reader, &found));
+    stop_on(pl_lm_state_read(&context, lm, 5, &bundle, &second.state, &pending));
+    CHECK(pending == text(LENGTH)[position] && second.state.position == position);
+    for (int64_t t = position; t < LENGTH; t++) {
+        stop_on(pl_lm_decoder_take(&context, &first, text(LENGTH) + t, 1));
+        stop_on(pl_lm_decoder_take(&context, &second, text(LENGTH) + t, 1));
+        CHECK(memcmp(first.logits, second.logits, VOCABULARY * sizeof *first.logits) == 0);
+    }
+    pl_bundle_release(&bundle);
+    pl_reader_close(reader);
+    pl_lm_decoder_release(&first);
+    pl_lm_decoder_release(&second);
+}
 
-static char path[] = "/tmp/lm-XXXXXX";
+static void states(void)
+{
+    for (int i = 0; i < MODELS; i++) {
+        struct pl_lm lm;
+        open_model(&lm, models[i]);
+        for (int64_t position = 0; position < LENGTH; position += 9)
+            check_state(&lm, position);
+        pl_lm_release(&lm);
+    }
+}
+
+/* After the first steps of a linear model none asks for memory, and its state stays as it is. */
+static void no_memory_asked(void)
+{
+    for (int i = 0; strcmp(models[i][0], "transformer") != 0; i++) {
+        struct pl_lm lm;
+        struct pl_lm_decoder decoder;
+        open_model(&lm, models[i]);
+        pl_lm_decoder_init(&decoder, &lm);
+        for (int64_t t = 0; t < 3; t++)
+            stop_on(pl_lm_decoder_take(&context, &decoder, text(LENGTH) + t, 1));
+        long before = counted_asked;
+        size_t items = decoder.state.count;
+        CHECK(before > 0 || !counted);
+        for (int64_t t = 3; t < LENGTH; t++)
+            stop_on(pl_lm_decoder_take(&context, &decoder, text(LENGTH) + t, 1));
+        CHECK(counted_asked == before && decoder.state.count == items);
+        pl_lm_decoder_release(&decoder);
+        pl_lm_release(&lm);
+    }
+}
+
+/* ---- Scoring */
 
 /* A stream of tokens of that shape (rows 0: rank 1), with targets or without, as a corpus. */
 static void open_corpus(struct pl_corpus *corpus, const int32_t *ids, int64_t rows, int64_t length,
@@ -363,6 +425,8 @@ int main(void)
     stop_on(pl_blas_open(&context));
     RUN(decoding_is_the_whole_pass);
     RUN(long_prompt);
+    RUN(states);
+    RUN(no_memory_asked);
     RUN(texts);
     RUN(rows_of_tokens);
     RUN(tasks);
