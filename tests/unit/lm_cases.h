@@ -9,6 +9,7 @@
 
 #include "counted.h"
 #include "base/rng.h"
+#include "base/simd.h"
 #include "models/lm_decode.h"
 #include "models/lm_score.h"
 #include "models/lm_state.h"
