@@ -8,10 +8,9 @@
  * wants.  All of Fortran's arguments are pointers, and the lengths of the letters follow. */
 #include "linalg/symmetric.h"
 
-#include <limits.h>
 #include <math.h>
 
-#include "tensor/blas.h"
+#include "linalg/lapack.h"
 
 typedef void potrf_fn(const char *triangle, const int *n, double *a, const int *lda, int *info,
                       size_t);
@@ -20,31 +19,11 @@ typedef void trsm_fn(const char *side, const char *triangle, const char *transpo
                      const double *a, const int *lda, double *b, const int *ldb, size_t, size_t,
                      size_t, size_t);
 
-/* A routine, the library opened, and the sizes known to fit Fortran's integers. */
-static enum pl_status routine(struct pl_context *context, const char *name, int64_t n, int64_t m,
-                              void *function)
-{
-    enum pl_status status = pl_blas_open(context);
-
-    if (status != PL_OK)
-        return status;
-    if (n > INT_MAX || m > INT_MAX)
-        return pl_fail(context, PL_USAGE, "a matrix of order %lld is too large for LAPACK",
-                       (long long)(n > m ? n : m));
-    *(void **)function = pl_blas_symbol(name);
-    if (!*(void **)function)
-        return pl_fail(context, PL_SYSTEM,
-                       "the OpenBLAS found has no LAPACK routine '%s' (on Debian: apt install "
-                       "libopenblas0-pthread)",
-                       name);
-    return PL_OK;
-}
-
 enum pl_status pl_cholesky(struct pl_context *context, double *a, int64_t n)
 {
     potrf_fn *potrf;
     int order = (int)n, lda = n > 1 ? (int)n : 1, info = 0;
-    enum pl_status status = routine(context, "dpotrf_", n, 0, &potrf);
+    enum pl_status status = pl_lapack_routine(context, "dpotrf_", n, 0, &potrf);
 
     if (status != PL_OK)
         return status;
@@ -65,7 +44,7 @@ static enum pl_status triangular(struct pl_context *context, const char *transpo
     trsm_fn *trsm;
     const double one = 1;
     int order = (int)n, columns = (int)m, lda = n > 1 ? (int)n : 1;
-    enum pl_status status = routine(context, "dtrsm_", n, m, &trsm);
+    enum pl_status status = pl_lapack_routine(context, "dtrsm_", n, m, &trsm);
 
     if (status == PL_OK)
         trsm("L", "L", transpose, "N", &order, &columns, &one, factor, &lda, b, &lda, 1, 1, 1, 1);

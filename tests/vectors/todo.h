@@ -19,11 +19,9 @@
 "physrig",
 "regression-transformer",
 "reqflow",
-"rws",
 "s-mamba",
 "s4-hippo",
 "sem",
 "simvq",
 "tleg",
-"weight-matching",
     /* clang-format on */

@@ -1,0 +1,344 @@
+/* The permutation specification of a model, from the names of its tensors.
+ * SPDX-License-Identifier: MIT
+ *
+ *   chains     layer0, layer1, ...  or  conv0, conv1, ... then fc0, fc1, ...: what layer i gives is
+ *              the group P_i, what the last one gives is fixed.  A norm behind a convolution
+ *              follows it.  Where maps are flattened for fc0 each channel has several columns.
+ *   residual   torchvision's names: one group for all that is added together, a new one where a
+ *   nets       block has a convolution on its way past; one for each inside of a block.
+ *   language   embedding, layers of token mixing and gated MLP, head, under the names of the
+ *   models     registry or of Llama's checkpoints.  One group, `residual`, for everything that
+ *              touches the residual stream; one for the inside of each MLP; attention by heads.
+ *              The insides of other mixers than attention stay as they are: convolutions and states
+ *              tie their channels in ways of their own. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "weights/permutation_spec.h"
+
+enum { NAME_SIZE = PL_NAME_MAX + 1, LAYER_SIZE = 48 };
+
+struct derivation {
+    struct pl_context *context;
+    struct pl_permutation_spec *spec;
+    const struct pl_bundle *model;
+    int64_t heads; /* 0: as the model says */
+};
+
+/* The tensor of that name; NULL when there is none. */
+static const struct pl_tensor *find(const struct derivation *derivation, const char *format, ...)
+    PL_PRINTF(2, 3);
+static const struct pl_tensor *find(const struct derivation *derivation, const char *format, ...)
+{
+    char name[NAME_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(name, sizeof name, format, arguments);
+    va_end(arguments);
+    return pl_bundle_tensor(derivation->model, name);
+}
+
+/* Adds the tensor PREFIX.NAME if the model has it. */
+static enum pl_status add(struct derivation *derivation, const char *axes, const char *prefix,
+                          const char *name)
+{
+    const char *dot = *prefix ? "." : "";
+    if (!find(derivation, "%s%s%s", prefix, dot, name))
+        return PL_OK;
+    return pl_spec_add(derivation->context, derivation->spec, axes, "%s%s%s", prefix, dot, name);
+}
+
+/* ---- Chains of layers -------------------------------------------------------------------- */
+
+struct chain {
+    int64_t layers;  /* so far */
+    int64_t units;   /* that the last one gives */
+    char group[32];  /* of these; "~" before the first */
+};
+
+static enum pl_status add_norm(struct derivation *derivation, const char *kind, int64_t index,
+                               const char *group)
+{
+    static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
+    char prefix[64];
+    enum pl_status status = PL_OK;
+    snprintf(prefix, sizeof prefix, "%s%lld", kind, (long long)index);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
+        status = add(derivation, group, prefix, parts[i]);
+    return status;
+}
+
+static enum pl_status add_layer(struct derivation *derivation, struct chain *chain,
+                                const char *kind, int64_t index, bool last)
+{
+    const struct pl_tensor *weight = find(derivation, "%s%lld.weight", kind, (long long)index);
+    char axes[160], in[64], out[32], prefix[64];
+    int64_t width = chain->units > 0 && weight->rank > 1 ? weight->dims[1] / chain->units : 1;
+    snprintf(out, sizeof out, last ? "~" : "P_%lld", (long long)chain->layers);
+    if (width > 1)
+        snprintf(in, sizeof in, "%s*%lld", chain->group, (long long)width);
+    else
+        snprintf(in, sizeof in, "%s", chain->group);
+    snprintf(axes, sizeof axes, "%s %s%s", out, in, weight->rank == 4 ? " ~ ~" : "");
+    snprintf(prefix, sizeof prefix, "%s%lld", kind, (long long)index);
+    enum pl_status status = add(derivation, axes, prefix, "weight");
+    if (!status)
+        status = add(derivation, out, prefix, "bias");
+    chain->layers++;
+    chain->units = weight->dims[0];
+    memcpy(chain->group, out, sizeof out);
+    return status;
+}
+
+/* All layers KIND0, KIND1, ...; ends: the last of them is the model's last. */
+static enum pl_status add_layers(struct derivation *derivation, struct chain *chain,
+                                 const char *kind, bool ends)
+{
+    enum pl_status status = PL_OK;
+    for (int64_t i = 0; !status; i++) {
+        if (!find(derivation, "%s%lld.weight", kind, (long long)i))
+            break;
+        bool last = ends && !find(derivation, "%s%lld.weight", kind, (long long)i + 1);
+        status = add_layer(derivation, chain, kind, i, last);
+        if (!status && strcmp(kind, "conv") == 0)
+            status = add_norm(derivation, "norm", i, chain->group);
+    }
+    return status;
+}
+
+/* ---- Residual nets ----------------------------------------------------------------------- */
+
+/* A convolution PREFIX.CONV and the norm behind it. */
+static enum pl_status add_unit(struct derivation *derivation, const char *prefix, const char *conv,
+                               const char *norm, const char *out, const char *in)
+{
+    static const char *const parts[] = {"weight", "bias", "running_mean", "running_var"};
+    char axes[160], name[64];
+    snprintf(axes, sizeof axes, "%s %s ~ ~", out, in);
+    snprintf(name, sizeof name, "%s.weight", conv);
+    enum pl_status status = add(derivation, axes, prefix, name);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++) {
+        snprintf(name, sizeof name, "%s.%s", norm, parts[i]);
+        status = add(derivation, out, prefix, name);
+    }
+    return status;
+}
+
+/* One block; *stage counts the groups that are added together, one more where a block has a
+ * convolution on its way past. */
+static enum pl_status add_residual_block(struct derivation *derivation, const char *prefix,
+                                         int *stage)
+{
+    char in[64], out[64], inner[64] = "", conv[16], norm[16];
+    snprintf(in, sizeof in, "P_bg%d", *stage);
+    if (find(derivation, "%s.downsample.0.weight", prefix))
+        ++*stage;
+    snprintf(out, sizeof out, "P_bg%d", *stage);
+    const char *from = in;
+    enum pl_status status = PL_OK;
+    for (int i = 1; !status && find(derivation, "%s.conv%d.weight", prefix, i); i++) {
+        const bool last = !find(derivation, "%s.conv%d.weight", prefix, i + 1);
+        char next[64];
+        snprintf(next, sizeof next, "P_%s_inner%d", prefix, i);
+        snprintf(conv, sizeof conv, "conv%d", i);
+        snprintf(norm, sizeof norm, "bn%d", i);
+        status = add_unit(derivation, prefix, conv, norm, last ? out : next, from);
+        memcpy(inner, next, sizeof inner);
+        from = inner;
+    }
+    return status ? status
+                  : add_unit(derivation, prefix, "downsample.0", "downsample.1", out, in);
+}
+
+/* torchvision's names: conv1, bn1, layerG.B.convN, .bnN, .downsample.0 and .1, fc. */
+static enum pl_status add_residual_net(struct derivation *derivation)
+{
+    int stage = 0;
+    char axes[40], prefix[32];
+    enum pl_status status = add_unit(derivation, "", "conv1", "bn1", "P_bg0", "~");
+    for (int g = 1; !status && find(derivation, "layer%d.0.conv1.weight", g); g++)
+        for (int b = 0; !status && find(derivation, "layer%d.%d.conv1.weight", g, b); b++) {
+            snprintf(prefix, sizeof prefix, "layer%d.%d", g, b);
+            status = add_residual_block(derivation, prefix, &stage);
+        }
+    snprintf(axes, sizeof axes, "~ P_bg%d", stage);
+    if (!status)
+        status = add(derivation, axes, "fc", "weight");
+    return status ? status : add(derivation, "~", "fc", "bias");
+}
+
+/* ---- Language models --------------------------------------------------------------------- */
+
+/* How the records of a language model are called. */
+struct naming {
+    const char *embeddings, *norm, *head, *layer, *mix_norm, *mix, *mlp_norm, *mlp;
+};
+
+static const struct naming namings[] = {
+    {"embeddings.weight", "norm.weight", "lm_head.weight", "layers.%lld", "attn_norm.weight",
+     "attn", "mlp_norm.weight", "mlp"},
+    {"model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", "model.layers.%lld",
+     "input_layernorm.weight", "self_attn", "post_attention_layernorm.weight", "mlp"},
+};
+
+/* The configuration's number of heads, under the registry's name or that of a checkpoint. */
+static enum pl_status count_heads(struct derivation *derivation)
+{
+    static const char *const places[][2] = {{"model", "configuration.heads"},
+                                            {"config", "num_attention_heads"},
+                                            {"model", "num_attention_heads"}};
+    for (size_t i = 0; i < sizeof places / sizeof *places && !derivation->heads; i++) {
+        const struct pl_meta_node *document =
+            pl_bundle_document(derivation->model, places[i][0]);
+        if (document &&
+            pl_meta_int(derivation->context, document, places[i][1], &derivation->heads))
+            return pl_fail_at(derivation->context, "meta %s", places[i][0]);
+    }
+    if (derivation->heads < 1)
+        return pl_fail(derivation->context, PL_BAD_DATA,
+                       "%s: shapes do not tell the number of attention heads; give --heads",
+                       derivation->model->source);
+    return PL_OK;
+}
+
+/* q, k, v and o of softmax attention with rotary positions. */
+static enum pl_status add_attention(struct derivation *derivation, const char *prefix,
+                                    int64_t index)
+{
+    static const char letters[] = "qkvo";
+    const struct pl_tensor *q = find(derivation, "%s.q_proj.weight", prefix);
+    const struct pl_tensor *k = find(derivation, "%s.k_proj.weight", prefix);
+    char group[4][32], axes[160], name[32];
+    const char *groups[4];
+    enum pl_status status = count_heads(derivation);
+    if (status || !k)
+        return status ? status
+                      : pl_fail(derivation->context, PL_BAD_DATA, "'%s' has q_proj but no k_proj",
+                                prefix);
+    for (int i = 0; i < 4 && !status; i++) {
+        snprintf(group[i], sizeof group[i], "layer_%lld_%c", (long long)index, letters[i]);
+        groups[i] = group[i];
+        snprintf(axes, sizeof axes, i < 3 ? "%s residual" : "residual %s", group[i]);
+        snprintf(name, sizeof name, "%c_proj.weight", letters[i]);
+        status = add(derivation, axes, prefix, name);
+        snprintf(name, sizeof name, "%c_proj.bias", letters[i]);
+        if (!status)
+            status = add(derivation, i < 3 ? group[i] : "residual", prefix, name);
+    }
+    if (!status)
+        status = add(derivation, "~", prefix, "q_norm.weight");
+    if (!status)
+        status = add(derivation, "~", prefix, "k_norm.weight");
+    int64_t width = q->dims[0] / derivation->heads;
+    int64_t kv_heads = width > 0 ? k->dims[0] / width : 0;
+    return status ? status
+                  : pl_spec_add_heads(derivation->context, derivation->spec, groups,
+                                      derivation->heads, kv_heads, true);
+}
+
+/* The axes of a mixer's tensor that touch the residual stream of dim channels. */
+static const char *mixer_axes(const char *name, const struct pl_tensor *tensor, int64_t dim)
+{
+    static const char *const fixed[] = {"~", "~", "~ ~", "~ ~ ~", "~ ~ ~ ~"};
+    if (tensor->rank == 2 && strcmp(name, "o_proj.weight") == 0)
+        return "residual ~";
+    if (tensor->rank == 2 && tensor->dims[1] == dim && strcmp(name, "gk_proj.1.weight") != 0)
+        return "~ residual";
+    return tensor->rank <= 4 ? fixed[tensor->rank] : "~ ~ ~ ~ ~";
+}
+
+/* Everything below PREFIX, whatever it is. */
+static enum pl_status add_mixer(struct derivation *derivation, const char *prefix, int64_t dim)
+{
+    size_t size = strlen(prefix);
+    enum pl_status status = PL_OK;
+    for (size_t i = 0; i < derivation->model->tensor_count && !status; i++) {
+        const struct pl_bundle_tensor *tensor = &derivation->model->tensors[i];
+        if (strncmp(tensor->name, prefix, size) != 0 || tensor->name[size] != '.')
+            continue;
+        const char *name = tensor->name + size + 1;
+        status = add(derivation, mixer_axes(name, &tensor->tensor, dim), prefix, name);
+    }
+    return status;
+}
+
+static enum pl_status add_mlp(struct derivation *derivation, const char *prefix, int64_t index)
+{
+    char group[32], in[64], out[64];
+    snprintf(group, sizeof group, "layer_%lld_mlp", (long long)index);
+    snprintf(in, sizeof in, "%s residual", group);
+    snprintf(out, sizeof out, "residual %s", group);
+    const struct {
+        const char *name, *axes;
+    } parts[] = {{"gate_proj.weight", in},  {"gate_proj.bias", group}, {"up_proj.weight", in},
+                 {"up_proj.bias", group},   {"down_proj.weight", out}, {"down_proj.bias", "residual"}};
+    enum pl_status status = PL_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
+        status = add(derivation, parts[i].axes, prefix, parts[i].name);
+    return status;
+}
+
+static enum pl_status add_block(struct derivation *derivation, const struct naming *naming,
+                                const char *layer, int64_t index, int64_t dim, bool attention)
+{
+    char mix[LAYER_SIZE + 32], mlp[LAYER_SIZE + 32];
+    snprintf(mix, sizeof mix, "%s.%s", layer, naming->mix);
+    snprintf(mlp, sizeof mlp, "%s.%s", layer, naming->mlp);
+    enum pl_status status = add(derivation, "residual", layer, naming->mix_norm);
+    if (!status)
+        status = attention ? add_attention(derivation, mix, index)
+                           : add_mixer(derivation, mix, dim);
+    if (!status)
+        status = add(derivation, "residual", layer, naming->mlp_norm);
+    return status ? status : add_mlp(derivation, mlp, index);
+}
+
+/* The registry's own models say what mixes their tokens; a checkpoint by these names has attention.
+ */
+static bool has_attention(const struct derivation *derivation)
+{
+    const struct pl_meta_node *type =
+        pl_meta_find(pl_bundle_document(derivation->model, "model"), "type");
+    return !type || type->kind != PL_META_SCALAR || strcmp(type->text, "transformer") == 0;
+}
+
+static enum pl_status add_language_model(struct derivation *derivation,
+                                         const struct naming *naming)
+{
+    const struct pl_tensor *table = find(derivation, "%s", naming->embeddings);
+    int64_t dim = table->rank == 2 ? table->dims[1] : 0;
+    enum pl_status status = add(derivation, "~ residual", "", naming->embeddings);
+    for (int64_t i = 0; !status; i++) {
+        char layer[LAYER_SIZE];
+        snprintf(layer, sizeof layer, naming->layer, (long long)i);
+        if (!find(derivation, "%s.%s.gate_proj.weight", layer, naming->mlp))
+            break;
+        status = add_block(derivation, naming, layer, i, dim, has_attention(derivation));
+    }
+    if (!status)
+        status = add(derivation, "residual", "", naming->norm);
+    return status ? status : add(derivation, "~ residual", "", naming->head);
+}
+
+enum pl_status pl_spec_derive(struct pl_context *context, struct pl_permutation_spec *spec,
+                              const struct pl_bundle *model, int64_t heads)
+{
+    struct derivation derivation = {context, spec, model, heads};
+    struct chain chain = {.group = "~"};
+    for (size_t i = 0; i < sizeof namings / sizeof *namings; i++)
+        if (find(&derivation, "%s", namings[i].embeddings))
+            return add_language_model(&derivation, &namings[i]);
+    if (find(&derivation, "layer0.weight"))
+        return add_layers(&derivation, &chain, "layer", true);
+    if (find(&derivation, "layer1.0.conv1.weight"))
+        return add_residual_net(&derivation);
+    if (find(&derivation, "conv0.weight")) {
+        enum pl_status status = add_layers(&derivation, &chain, "conv", false);
+        return status ? status : add_layers(&derivation, &chain, "fc", true);
+    }
+    return pl_fail(context, PL_BAD_DATA,
+                   "%s: its tensors have no names that tell what may be reordered; describe it "
+                   "with --spec",
+                   model->source);
+}

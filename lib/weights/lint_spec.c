@@ -1,0 +1,150 @@
+/* A permutation specification beside the models it is for: everything that does not fit, at once.
+ * SPDX-License-Identifier: MIT */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "weights/permutation_spec.h"
+
+/* What is being checked, and what was found so far. */
+struct lint {
+    struct pl_context *context;
+    struct pl_permutation_spec *spec;
+    const struct pl_bundle *const *models;
+    size_t count;
+    struct pl_buffer list; /* of all misses */
+    const char **first;    /* [groups] the tensor that set the group's size */
+    enum pl_status status;
+};
+
+static void miss(struct lint *lint, const char *format, ...) PL_PRINTF(2, 3);
+static void miss(struct lint *lint, const char *format, ...)
+{
+    char text[PL_MESSAGE_SIZE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    if (!lint->status)
+        lint->status = pl_buffer_printf(lint->context, &lint->list, "%s%s",
+                                        lint->list.size ? "; " : "", text);
+}
+
+static void check_group(struct lint *lint, const struct pl_spec_tensor *tensor, int axis,
+                        int64_t length)
+{
+    const struct pl_spec_axis *place = &tensor->axes[axis];
+    struct pl_spec_group *group = &lint->spec->groups[place->group];
+    for (int k = 0; k < axis; k++)
+        if (tensor->axes[k].group == place->group)
+            miss(lint, "'%s' has group '%s' on axes %d and %d", tensor->name, group->name, k, axis);
+    if (length % place->width) {
+        miss(lint, "'%s': axis %d of %lld is no multiple of %lld places", tensor->name, axis,
+             (long long)length, (long long)place->width);
+        return;
+    }
+    int64_t size = length / place->width;
+    const char **first = &lint->first[place->group];
+    if (!*first) {
+        *first = tensor->name;
+        group->size = size;
+    } else if (group->size != size) {
+        miss(lint, "group '%s' has %lld units in '%s' and %lld in '%s'", group->name,
+             (long long)group->size, *first, (long long)size, tensor->name);
+    }
+}
+
+static bool same_shape(const struct pl_tensor *a, const struct pl_tensor *b)
+{
+    return a->rank == b->rank &&
+           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
+}
+
+static void check_shapes(struct lint *lint, const char *name, const struct pl_tensor *tensor)
+{
+    for (size_t m = 1; m < lint->count; m++) {
+        const struct pl_tensor *other = pl_bundle_tensor(lint->models[m], name);
+        struct pl_buffer a = {0}, b = {0};
+        if (!other) {
+            miss(lint, "'%s' is not in %s", name, lint->models[m]->source);
+        } else if (!same_shape(tensor, other)) {
+            if (!pl_shape_text(lint->context, &a, tensor->rank, tensor->dims) &&
+                !pl_shape_text(lint->context, &b, other->rank, other->dims))
+                miss(lint, "'%s' is %s in %s and %s in %s", name, a.data, lint->models[0]->source,
+                     b.data, lint->models[m]->source);
+        } else if (!pl_dtype_is_float(other->dtype)) {
+            miss(lint, "'%s' of %s holds no float numbers", name, lint->models[m]->source);
+        }
+        pl_buffer_release(&a);
+        pl_buffer_release(&b);
+    }
+}
+
+static void check_tensor(struct lint *lint, const struct pl_spec_tensor *place)
+{
+    const struct pl_tensor *tensor = pl_bundle_tensor(lint->models[0], place->name);
+    if (!tensor) {
+        miss(lint, "'%s' is not in %s", place->name, lint->models[0]->source);
+        return;
+    }
+    if (!pl_dtype_is_float(tensor->dtype))
+        miss(lint, "'%s' holds no float numbers", place->name);
+    if (tensor->rank != place->rank)
+        miss(lint, "'%s' has %d axes, the specification %d", place->name, tensor->rank,
+             place->rank);
+    for (int k = 0; k < place->rank && tensor->rank == place->rank; k++)
+        if (place->axes[k].group >= 0)
+            check_group(lint, place, k, tensor->dims[k]);
+    check_shapes(lint, place->name, tensor);
+}
+
+static void check_heads(struct lint *lint, const struct pl_spec_heads *heads)
+{
+    const struct pl_spec_group *groups = lint->spec->groups;
+    const int64_t group[] = {heads->q, heads->k, heads->v, heads->o};
+    const int64_t count[] = {heads->heads, heads->kv_heads, heads->kv_heads, heads->heads};
+    int64_t width[4];
+    for (int i = 0; i < 4; i++) {
+        width[i] = groups[group[i]].size / count[i];
+        if (width[i] * count[i] != groups[group[i]].size)
+            miss(lint, "group '%s' of %lld units has no %lld heads", groups[group[i]].name,
+                 (long long)groups[group[i]].size, (long long)count[i]);
+    }
+    if (width[0] != width[1])
+        miss(lint, "heads of '%s' and '%s' differ in width: %lld and %lld", groups[heads->q].name,
+             groups[heads->k].name, (long long)width[0], (long long)width[1]);
+    if (width[2] != width[3])
+        miss(lint, "heads of '%s' and '%s' differ in width: %lld and %lld", groups[heads->v].name,
+             groups[heads->o].name, (long long)width[2], (long long)width[3]);
+}
+
+/* A norm that is left behind breaks the function silently. */
+static void check_coverage(struct lint *lint, const struct pl_bundle *model)
+{
+    for (size_t i = 0; i < model->tensor_count; i++) {
+        const struct pl_bundle_tensor *tensor = &model->tensors[i];
+        if (pl_dtype_is_float(tensor->tensor.dtype) && strncmp(tensor->name, "optim.", 6) != 0 &&
+            pl_spec_find_tensor(lint->spec, tensor->name) < 0)
+            miss(lint, "'%s' of %s is not in the specification", tensor->name, model->source);
+    }
+}
+
+enum pl_status pl_spec_lint(struct pl_context *context, struct pl_permutation_spec *spec,
+                            const struct pl_bundle *const *models, size_t count, bool unlisted)
+{
+    struct lint lint = {.context = context, .spec = spec, .models = models, .count = count};
+    lint.first = pl_arena_new(context, &spec->arena, spec->group_count, sizeof *lint.first);
+    if (!lint.first)
+        return context->status;
+    for (size_t i = 0; i < spec->tensor_count; i++)
+        check_tensor(&lint, &spec->tensors[i]);
+    if (!lint.list.size)
+        for (size_t i = 0; i < spec->heads_count; i++)
+            check_heads(&lint, &spec->heads[i]);
+    for (size_t m = 0; m < count && !unlisted; m++)
+        check_coverage(&lint, models[m]);
+    if (!lint.status && lint.list.size)
+        lint.status = pl_fail(context, PL_BAD_DATA, "%s", lint.list.data);
+    pl_buffer_release(&lint.list);
+    return lint.status;
+}
