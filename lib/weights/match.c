@@ -441,6 +441,9 @@ static enum pl_status solve_part(struct pl_context *context, struct search *sear
                                       search->found, &after, NULL);
     if (status)
         return pl_fail_at(context, "group '%s'", spec->groups[part->group].name);
+    if (part->heads < 0 && before == 0 && after == 0 && sweep == 0)
+        pl_warn(context, "group '%s': no unit of one model is like any of the other; left as it is",
+                spec->groups[part->group].name);
     double gain = after - before;
     if (gain > least_gain * fmax(1, fabs(before))) {
         *progress = true;
