@@ -32,27 +32,27 @@
 #include "base/simd.h"
 
 enum {
-    BLOCK = 64,     /* columns that share a least value */
-    LANES = 8,      /* least values that a block is scanned for at once */
+    BLOCK = 64, /* columns that share a least value */
+    LANES = 8,  /* least values that a block is scanned for at once */
     ROW_REDUCTIONS = 2,
-    PATIENCE = 8    /* rows a row reduction may take up again, in multiples of n */
+    PATIENCE = 8 /* rows a row reduction may take up again, in multiples of n */
 };
 
 struct problem {
     const double *scores;
     double sign; /* costs are sign * scores */
     int64_t n, blocks;
-    double *v;                  /* [n] prices of columns */
+    double *v;                   /* [n] prices of columns */
     int64_t *column_of, *row_of; /* [n] the assignment both ways; -1: free */
-    int64_t *free_rows;         /* [n] */
+    int64_t *free_rows;          /* [n] */
     int64_t free_count;
     /* Scratch of one scan. */
-    double *reduced;     /* [n] reduced costs of a row, or lengths of paths to columns */
-    double *least;       /* [blocks] */
-    double *open;        /* [n] v of columns that a path has not settled, else -infinity */
-    int64_t *before;     /* [n] the row by which a path comes to a column */
-    int64_t *settled;    /* [n] columns in the order they were settled */
-    double *length;      /* [n] of the path to each of these */
+    double *reduced;  /* [n] reduced costs of a row, or lengths of paths to columns */
+    double *least;    /* [blocks] */
+    double *open;     /* [n] v of columns that a path has not settled, else -infinity */
+    int64_t *before;  /* [n] the row by which a path comes to a column */
+    int64_t *settled; /* [n] columns in the order they were settled */
+    double *length;   /* [n] of the path to each of these */
 };
 
 static const double *row_scores(const struct problem *problem, int64_t row)

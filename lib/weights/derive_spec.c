@@ -52,9 +52,9 @@ static enum pl_status add(struct derivation *derivation, const char *axes, const
 /* ---- Chains of layers -------------------------------------------------------------------- */
 
 struct chain {
-    int64_t layers;  /* so far */
-    int64_t units;   /* that the last one gives */
-    char group[32];  /* of these; "~" before the first */
+    int64_t layers; /* so far */
+    int64_t units;  /* that the last one gives */
+    char group[32]; /* of these; "~" before the first */
 };
 
 static enum pl_status add_norm(struct derivation *derivation, const char *kind, int64_t index,
@@ -147,8 +147,7 @@ static enum pl_status add_residual_block(struct derivation *derivation, const ch
         memcpy(inner, next, sizeof inner);
         from = inner;
     }
-    return status ? status
-                  : add_unit(derivation, prefix, "downsample.0", "downsample.1", out, in);
+    return status ? status : add_unit(derivation, prefix, "downsample.0", "downsample.1", out, in);
 }
 
 /* torchvision's names: conv1, bn1, layerG.B.convN, .bnN, .downsample.0 and .1, fc. */
@@ -189,8 +188,7 @@ static enum pl_status count_heads(struct derivation *derivation)
                                             {"config", "num_attention_heads"},
                                             {"model", "num_attention_heads"}};
     for (size_t i = 0; i < sizeof places / sizeof *places && !derivation->heads; i++) {
-        const struct pl_meta_node *document =
-            pl_bundle_document(derivation->model, places[i][0]);
+        const struct pl_meta_node *document = pl_bundle_document(derivation->model, places[i][0]);
         if (document &&
             pl_meta_int(derivation->context, document, places[i][1], &derivation->heads))
             return pl_fail_at(derivation->context, "meta %s", places[i][0]);
@@ -271,8 +269,9 @@ static enum pl_status add_mlp(struct derivation *derivation, const char *prefix,
     snprintf(out, sizeof out, "residual %s", group);
     const struct {
         const char *name, *axes;
-    } parts[] = {{"gate_proj.weight", in},  {"gate_proj.bias", group}, {"up_proj.weight", in},
-                 {"up_proj.bias", group},   {"down_proj.weight", out}, {"down_proj.bias", "residual"}};
+    } parts[] = {{"gate_proj.weight", in},  {"gate_proj.bias", group},
+                 {"up_proj.weight", in},    {"up_proj.bias", group},
+                 {"down_proj.weight", out}, {"down_proj.bias", "residual"}};
     enum pl_status status = PL_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++)
         status = add(derivation, parts[i].axes, prefix, parts[i].name);
@@ -287,8 +286,8 @@ static enum pl_status add_block(struct derivation *derivation, const struct nami
     snprintf(mlp, sizeof mlp, "%s.%s", layer, naming->mlp);
     enum pl_status status = add(derivation, "residual", layer, naming->mix_norm);
     if (!status)
-        status = attention ? add_attention(derivation, mix, index)
-                           : add_mixer(derivation, mix, dim);
+        status =
+            attention ? add_attention(derivation, mix, index) : add_mixer(derivation, mix, dim);
     if (!status)
         status = add(derivation, "residual", layer, naming->mlp_norm);
     return status ? status : add_mlp(derivation, mlp, index);
@@ -303,8 +302,7 @@ static bool has_attention(const struct derivation *derivation)
     return !type || type->kind != PL_META_SCALAR || strcmp(type->text, "transformer") == 0;
 }
 
-static enum pl_status add_language_model(struct derivation *derivation,
-                                         const struct naming *naming)
+static enum pl_status add_language_model(struct derivation *derivation, const struct naming *naming)
 {
     const struct pl_tensor *table = find(derivation, "%s", naming->embeddings);
     int64_t dim = table->rank == 2 ? table->dims[1] : 0;

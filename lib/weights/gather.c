@@ -44,12 +44,12 @@ enum pl_status pl_gather_offsets(struct pl_context *context, struct pl_arena *ar
     return PL_OK;
 }
 
-#define COPY(type)                                                    \
-    do {                                                              \
-        const type *elements = (const type *)(const void *)from;      \
-        type *out = (type *)to;                                       \
-        for (int64_t i = 0; i < count; i++)                           \
-            out[i] = elements[offsets[i]];                            \
+#define COPY(type)                                               \
+    do {                                                         \
+        const type *elements = (const type *)(const void *)from; \
+        type *out = (type *)to;                                  \
+        for (int64_t i = 0; i < count; i++)                      \
+            out[i] = elements[offsets[i]];                       \
     } while (0)
 
 /* Single elements from the places offsets[0..count) of a row. */
@@ -57,10 +57,18 @@ static void copy_elements(const char *from, const int64_t *offsets, int64_t coun
                           void *to)
 {
     switch (size) {
-    case 1: COPY(uint8_t); break;
-    case 2: COPY(uint16_t); break;
-    case 4: COPY(uint32_t); break;
-    default: COPY(uint64_t); break;
+    case 1:
+        COPY(uint8_t);
+        break;
+    case 2:
+        COPY(uint16_t);
+        break;
+    case 4:
+        COPY(uint32_t);
+        break;
+    default:
+        COPY(uint64_t);
+        break;
     }
 }
 

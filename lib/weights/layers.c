@@ -23,7 +23,9 @@ static size_t block_name(const char *name)
 static void layer_name(const char *name, char out[PL_NAME_MAX + 1])
 {
     const char *dot = strrchr(name, '.');
-    size_t block = block_name(name), size = block ? block : dot ? (size_t)(dot - name) : strlen(name);
+    size_t block = block_name(name), size = block ? block
+                                            : dot ? (size_t)(dot - name)
+                                                  : strlen(name);
     size_t norm = strncmp(name, "norm", 4) == 0 ? 4 : strncmp(name, "bn", 2) == 0 ? 2 : 0;
     if (norm && norm < size && isdigit((unsigned char)name[norm]))
         snprintf(out, PL_NAME_MAX + 1, "conv%.*s", (int)(size - norm), name + norm);
@@ -44,7 +46,8 @@ static void number_rank(const struct pl_directory_entry *tensors, size_t count, 
                         struct pl_layer_list *layers)
 {
     for (size_t i = 0; i < count; i++) {
-        if (tensors[i].rank != rank || layers->layer[i] >= 0 || !pl_dtype_is_float(tensors[i].dtype))
+        if (tensors[i].rank != rank || layers->layer[i] >= 0 ||
+            !pl_dtype_is_float(tensors[i].dtype))
             continue;
         for (size_t j = 0; j < count; j++)
             if (same_layer(tensors[i].name, tensors[j].name))
@@ -57,8 +60,8 @@ enum pl_status pl_layers_number(struct pl_context *context, struct pl_arena *are
                                 const struct pl_directory_entry *tensors, size_t count,
                                 struct pl_layer_list *layers)
 {
-    *layers = (struct pl_layer_list){.layer = pl_arena_new(context, arena, count,
-                                                           sizeof *layers->layer)};
+    *layers =
+        (struct pl_layer_list){.layer = pl_arena_new(context, arena, count, sizeof *layers->layer)};
     if (!layers->layer)
         return context->status;
     for (size_t i = 0; i < count; i++)
@@ -98,8 +101,8 @@ static bool differ_by_number(const char *a, const char *b)
     return strcmp(a, b) == 0;
 }
 
-bool pl_layers_in_order(const struct pl_directory_entry *tensors, size_t count,
-                        const char **before, const char **after)
+bool pl_layers_in_order(const struct pl_directory_entry *tensors, size_t count, const char **before,
+                        const char **after)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t j = i + 1; j < count; j++)

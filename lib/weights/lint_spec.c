@@ -26,8 +26,8 @@ static void miss(struct lint *lint, const char *format, ...)
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     if (!lint->status)
-        lint->status = pl_buffer_printf(lint->context, &lint->list, "%s%s",
-                                        lint->list.size ? "; " : "", text);
+        lint->status =
+            pl_buffer_printf(lint->context, &lint->list, "%s%s", lint->list.size ? "; " : "", text);
 }
 
 static void check_group(struct lint *lint, const struct pl_spec_tensor *tensor, int axis,
@@ -56,8 +56,7 @@ static void check_group(struct lint *lint, const struct pl_spec_tensor *tensor, 
 
 static bool same_shape(const struct pl_tensor *a, const struct pl_tensor *b)
 {
-    return a->rank == b->rank &&
-           memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
+    return a->rank == b->rank && memcmp(a->dims, b->dims, (size_t)a->rank * sizeof *a->dims) == 0;
 }
 
 static void check_shapes(struct lint *lint, const char *name, const struct pl_tensor *tensor)

@@ -4,10 +4,10 @@
  * J is a product of many permutations, and to find the best of all at once is as hard as a
  * quadratic assignment.  With all groups fixed but one, J is linear in that one: every tensor axis
  * that carries the group adds W_A W_B' to a matrix of scores, where the rows of W_A are A's units
- * and those of W_B are B's with all other axes in their present order.  The best permutation is then
- * a linear assignment.  Groups are visited in turn; J never falls, and when a whole sweep gains
- * nothing it is at an optimum for each group by itself.  A network with one hidden layer has only
- * one group, and its optimum is the best there is.
+ * and those of W_B are B's with all other axes in their present order.  The best permutation is
+ * then a linear assignment.  Groups are visited in turn; J never falls, and when a whole sweep
+ * gains nothing it is at an optimum for each group by itself.  A network with one hidden layer has
+ * only one group, and its optimum is the best there is.
  *
  * The work is the products: 2 n^2 m operations for a tensor of n units with m weights each.  They
  * are taken in panels of a few hundred columns, gathered from either model and widened to double,
@@ -39,12 +39,13 @@ static const double least_gain = 1e-12;
 
 /* ---- Permutations and tensors ------------------------------------------------------------ */
 
-enum pl_status pl_permutations_init(struct pl_context *context, struct pl_permutations *permutations,
+enum pl_status pl_permutations_init(struct pl_context *context,
+                                    struct pl_permutations *permutations,
                                     const struct pl_permutation_spec *spec)
 {
     *permutations = (struct pl_permutations){.count = spec->group_count};
-    permutations->items = pl_arena_new(context, &permutations->arena, spec->group_count,
-                                       sizeof *permutations->items);
+    permutations->items =
+        pl_arena_new(context, &permutations->arena, spec->group_count, sizeof *permutations->items);
     for (size_t g = 0; permutations->items && g < spec->group_count; g++) {
         size_t size = (size_t)spec->groups[g].size;
         permutations->items[g] =
@@ -74,8 +75,7 @@ enum pl_status pl_match_tensors(struct pl_context *context, struct pl_arena *are
                                 const struct pl_bundle *model,
                                 const struct pl_tensor *const **tensors)
 {
-    const struct pl_tensor **list =
-        pl_arena_new(context, arena, spec->tensor_count, sizeof *list);
+    const struct pl_tensor **list = pl_arena_new(context, arena, spec->tensor_count, sizeof *list);
     if (!list)
         return context->status;
     for (size_t t = 0; t < spec->tensor_count; t++) {
@@ -102,34 +102,34 @@ static bool takes_part(const struct pl_matching *matching, size_t tensor)
 /* One axis of one tensor, in one of the two models. */
 struct side {
     const struct pl_tensor *tensor;
-    int64_t *outer, *inner;   /* offsets of what is before and behind the axis */
-    int64_t columns[PANEL];   /* offsets of the columns of the panel */
-    double *panel;            /* [units, columns], or [columns, units] if units are adjacent */
+    int64_t *outer, *inner; /* offsets of what is before and behind the axis */
+    int64_t columns[PANEL]; /* offsets of the columns of the panel */
+    double *panel;          /* [units, columns], or [columns, units] if units are adjacent */
 };
 
 struct product {
     struct side a, b;
-    int64_t units, stride;        /* of the axis; stride: elements from unit to unit */
+    int64_t units, stride; /* of the axis; stride: elements from unit to unit */
     int64_t outer_count, inner_count;
-    int64_t width;                /* columns in the panel */
-    double *scores;               /* [units, units] */
+    int64_t width;  /* columns in the panel */
+    double *scores; /* [units, units] */
 };
 
-#define GATHER(type, value)                                                              \
-    do {                                                                                 \
-        const type *elements = data;                                                     \
-        if (stride == 1)                                                                 \
-            for (int64_t c = 0; c < width; c++)                                          \
-                for (int64_t u = from; u < to; u++) {                                    \
-                    const type element = elements[columns[c] + u];                       \
-                    panel[c * units + u] = value;                                        \
-                }                                                                        \
-        else                                                                             \
-            for (int64_t u = from; u < to; u++)                                          \
-                for (int64_t c = 0; c < width; c++) {                                    \
-                    const type element = elements[columns[c] + u * stride];              \
-                    panel[u * width + c] = value;                                        \
-                }                                                                        \
+#define GATHER(type, value)                                                 \
+    do {                                                                    \
+        const type *elements = data;                                        \
+        if (stride == 1)                                                    \
+            for (int64_t c = 0; c < width; c++)                             \
+                for (int64_t u = from; u < to; u++) {                       \
+                    const type element = elements[columns[c] + u];          \
+                    panel[c * units + u] = value;                           \
+                }                                                           \
+        else                                                                \
+            for (int64_t u = from; u < to; u++)                             \
+                for (int64_t c = 0; c < width; c++) {                       \
+                    const type element = elements[columns[c] + u * stride]; \
+                    panel[u * width + c] = value;                           \
+                }                                                           \
     } while (0)
 
 /* Units from..to-1 of the panel, as doubles. */
@@ -141,10 +141,18 @@ static void gather_units(const struct product *product, const struct side *side,
     const int64_t units = product->units;
     double *panel = side->panel;
     switch (side->tensor->dtype) {
-    case PL_F64: GATHER(double, element); break;
-    case PL_F32: GATHER(float, (double)element); break;
-    case PL_F16: GATHER(uint16_t, (double)pl_f16_to_f32(element)); break;
-    default: GATHER(uint16_t, (double)pl_bf16_to_f32(element)); break;
+    case PL_F64:
+        GATHER(double, element);
+        break;
+    case PL_F32:
+        GATHER(float, (double)element);
+        break;
+    case PL_F16:
+        GATHER(uint16_t, (double)pl_f16_to_f32(element));
+        break;
+    default:
+        GATHER(uint16_t, (double)pl_bf16_to_f32(element));
+        break;
     }
 }
 
@@ -225,8 +233,7 @@ static enum pl_status add_axis(struct pl_context *context, const struct pl_match
     const struct pl_spec_tensor *place = &matching->spec->tensors[tensor];
     product->a.tensor = matching->a[tensor];
     product->b.tensor = matching->b[tensor];
-    enum pl_status status =
-        find_columns(context, &arena, place, axis, NULL, product, &product->a);
+    enum pl_status status = find_columns(context, &arena, place, axis, NULL, product, &product->a);
     if (!status)
         status = find_columns(context, &arena, place, axis, permutations, product, &product->b);
     if (!status)
@@ -326,8 +333,8 @@ struct search {
     struct pl_arena arena;
     struct pl_match_part *parts;
     int64_t part_count;
-    bool *stale;        /* [groups] a neighbour has changed since it was solved */
-    double *scores[4];  /* of the groups of a part */
+    bool *stale;       /* [groups] a neighbour has changed since it was solved */
+    double *scores[4]; /* of the groups of a part */
     int64_t *found[4];
 };
 
@@ -428,17 +435,16 @@ static enum pl_status solve_part(struct pl_context *context, struct search *sear
     for (int i = 0; i < count && !status; i++) {
         search->stale[groups[i]] = false;
         status = pl_match_scores(context, matching, items, groups[i], search->scores[i]);
-        before += status ? 0
-                         : value_of(search->scores[i], items[groups[i]],
-                                    spec->groups[groups[i]].size);
+        before += status
+                      ? 0
+                      : value_of(search->scores[i], items[groups[i]], spec->groups[groups[i]].size);
     }
     if (!status)
-        status = part->heads < 0
-                     ? pl_assign(context, PL_ASSIGN_MOST, search->scores[0],
-                                 spec->groups[part->group].size, search->found[0], &after, NULL,
-                                 NULL)
-                     : pl_match_heads(context, spec, &spec->heads[part->heads], search->scores,
-                                      search->found, &after, NULL);
+        status = part->heads < 0 ? pl_assign(context, PL_ASSIGN_MOST, search->scores[0],
+                                             spec->groups[part->group].size, search->found[0],
+                                             &after, NULL, NULL)
+                                 : pl_match_heads(context, spec, &spec->heads[part->heads],
+                                                  search->scores, search->found, &after, NULL);
     if (status)
         return pl_fail_at(context, "group '%s'", spec->groups[part->group].name);
     if (part->heads < 0 && before == 0 && after == 0 && sweep == 0)
@@ -474,8 +480,8 @@ static enum pl_status sweep_all(struct pl_context *context, struct search *searc
         if (matching->order)
             matching->order(matching->user, matching->sweeps, order, search->part_count);
         for (int64_t p = 0; p < search->part_count && !status; p++)
-            status = solve_part(context, search, &search->parts[order[p]], matching->sweeps,
-                                &progress);
+            status =
+                solve_part(context, search, &search->parts[order[p]], matching->sweeps, &progress);
     }
     return status;
 }

@@ -16,7 +16,8 @@ struct pl_permutations {
 };
 
 /* Identities.  The specification has been through pl_spec_lint. */
-enum pl_status pl_permutations_init(struct pl_context *context, struct pl_permutations *permutations,
+enum pl_status pl_permutations_init(struct pl_context *context,
+                                    struct pl_permutations *permutations,
                                     const struct pl_permutation_spec *spec) PL_MUST_CHECK;
 void pl_permutations_release(struct pl_permutations *permutations);
 void pl_permutations_copy(struct pl_permutations *to, const struct pl_permutations *from,
@@ -32,8 +33,8 @@ struct pl_match_part {
 struct pl_matching {
     const struct pl_permutation_spec *spec;
     const struct pl_tensor *const *a, *const *b; /* [tensors of spec], of any float dtype */
-    bool buffers;      /* buffers take part, too */
-    int64_t most;      /* sweeps */
+    bool buffers;                                /* buffers take part, too */
+    int64_t most;                                /* sweeps */
     /* Fills order[0..parts) for that sweep; NULL: the order of the specification. */
     void (*order)(void *user, int64_t sweep, int64_t *order, int64_t parts);
     /* NULL, or is told of every part that was solved: gain of J, and J itself. */

@@ -2,10 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  * A head is its rows of q and k, whose channels meet in q'k, and its rows of v and columns of o.
- * Whole heads may change places; inside one, the channels of q and k may change places together, and
- * those of v and o together.  With rotary positions channel pairs turn at different speeds, and q
- * and k stay as they are.  Where several query heads share keys and values, what changes places is
- * the whole set, inside it the query heads, and the set has one order of channels for all.
+ * Whole heads may change places; inside one, the channels of q and k may change places together,
+ * and those of v and o together.  With rotary positions channel pairs turn at different speeds, and
+ * q and k stay as they are.  Where several query heads share keys and values, what changes places
+ * is the whole set, inside it the query heads, and the set has one order of channels for all.
  *
  * So there are two levels.  For each pair of sets of A and B the best inside is found, which gives
  * its score; then sets are assigned to sets.  Inside, with one query head a set, channels are two
@@ -68,8 +68,8 @@ static enum pl_status order_channels(struct pl_context *context, const struct jo
     memset(sum, 0, (size_t)(width * width) * sizeof *sum);
     add_block(shared, job->sizes[values ? 2 : 1], a, b, width, sum);
     for (int64_t r = 0; queries && r < job->share; r++)
-        add_block(each, job->sizes[values ? 3 : 0], a * job->share + r,
-                  b * job->share + queries[r], width, sum);
+        add_block(each, job->sizes[values ? 3 : 0], a * job->share + r, b * job->share + queries[r],
+                  width, sum);
     return pl_assign(context, PL_ASSIGN_MOST, sum, width, channels, NULL, NULL, NULL);
 }
 
@@ -79,11 +79,10 @@ static enum pl_status order_queries(struct pl_context *context, const struct job
 {
     for (int64_t r = 0; r < job->share; r++)
         for (int64_t s = 0; s < job->share; s++)
-            sum[r * job->share + s] =
-                block_value(job->q, job->sizes[0], a * job->share + r, b * job->share + s,
-                            job->qk_width, inside->qk) +
-                block_value(job->o, job->sizes[3], a * job->share + r, b * job->share + s,
-                            job->vo_width, inside->vo);
+            sum[r * job->share + s] = block_value(job->q, job->sizes[0], a * job->share + r,
+                                                  b * job->share + s, job->qk_width, inside->qk) +
+                                      block_value(job->o, job->sizes[3], a * job->share + r,
+                                                  b * job->share + s, job->vo_width, inside->vo);
     return pl_assign(context, PL_ASSIGN_MOST, sum, job->share, inside->queries, NULL, NULL, NULL);
 }
 
@@ -103,8 +102,7 @@ static double inside_score(const struct job *job, int64_t a, int64_t b, const st
 static enum pl_status improve(struct pl_context *context, const struct job *job, int64_t a,
                               int64_t b, struct inside *inside, double *sum)
 {
-    enum pl_status status =
-        job->share > 1 ? order_queries(context, job, a, b, inside, sum) : PL_OK;
+    enum pl_status status = job->share > 1 ? order_queries(context, job, a, b, inside, sum) : PL_OK;
     if (!status && !job->heads->rotary)
         status = order_channels(context, job, a, b, inside->queries, false, sum, inside->qk);
     if (!status)
@@ -142,9 +140,8 @@ static enum pl_status solve_pair(struct pl_context *context, void *arguments, in
     double *sum = pl_new(context, (size_t)(most * most), sizeof *sum);
     if (!sum)
         return context->status;
-    enum pl_status status =
-        solve_inside(context, job, item / job->heads->kv_heads, item % job->heads->kv_heads,
-                     &job->pairs[item], sum);
+    enum pl_status status = solve_inside(context, job, item / job->heads->kv_heads,
+                                         item % job->heads->kv_heads, &job->pairs[item], sum);
     free(sum);
     return status;
 }
@@ -195,7 +192,8 @@ enum pl_status pl_match_heads(struct pl_context *context, const struct pl_permut
 {
     const int64_t sets = heads->kv_heads, groups[] = {heads->q, heads->k, heads->v, heads->o};
     struct pl_arena arena = {0};
-    struct job job = {.heads = heads, .q = scores[0], .k = scores[1], .v = scores[2], .o = scores[3]};
+    struct job job = {
+        .heads = heads, .q = scores[0], .k = scores[1], .v = scores[2], .o = scores[3]};
     job.share = heads->heads / sets;
     for (int i = 0; i < 4; i++)
         job.sizes[i] = spec->groups[groups[i]].size;

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Matching all models to the first leaves them unmatched among each other.  Here each is matched to
- * the mean of the others, again and again, as k-means moves points and centres.  The mean is kept in
- * double: it decides which order is better. */
+ * the mean of the others, again and again, as k-means moves points and centres.  The mean is kept
+ * in double: it decides which order is better. */
 #include "weights/merge.h"
 
 #include <math.h>
@@ -62,7 +62,7 @@ struct work {
     struct pl_arena arena;
     struct pl_tensor *mean;         /* [tensors] of f64 */
     const struct pl_tensor **means; /* to them */
-    struct pl_permutations order; /* being found */
+    struct pl_permutations order;   /* being found */
 };
 
 static enum pl_status prepare(struct pl_context *context, struct work *work)
@@ -71,8 +71,7 @@ static enum pl_status prepare(struct pl_context *context, struct work *work)
     const size_t count = merge->spec->tensor_count;
     work->mean = pl_arena_new(context, &work->arena, count, sizeof *work->mean);
     work->means = pl_arena_new(context, &work->arena, count, sizeof *work->means);
-    if (!work->mean || !work->means ||
-        pl_permutations_init(context, &work->order, merge->spec))
+    if (!work->mean || !work->means || pl_permutations_init(context, &work->order, merge->spec))
         return context->status;
     for (size_t t = 0; t < count; t++) {
         const struct pl_tensor *like = merge->models[0].tensors[t];

@@ -77,8 +77,8 @@ static enum pl_status read_axis(struct pl_context *context, struct pl_permutatio
     *axis = (struct pl_spec_axis){-1, 1};
     if (size == 1 && *text == '~')
         return PL_OK;
-    if (name == 0 || (star && (!pl_parse_int64(star + 1, size - name - 1, &axis->width) ||
-                               axis->width < 1)))
+    if (name == 0 ||
+        (star && (!pl_parse_int64(star + 1, size - name - 1, &axis->width) || axis->width < 1)))
         return pl_fail(context, PL_BAD_DATA, "'%.*s' is no axis: expected ~, GROUP or GROUP*WIDTH",
                        (int)size, text);
     return add_group(context, spec, text, name, &axis->group);

@@ -59,8 +59,9 @@ static enum pl_status read_shares(struct pl_context *context, struct pl_permute 
         size_t size = strcspn(at, ",");
         if (!pl_parse_double(at, size, &permute->shares[m]) ||
             (at[size] == ',') != (m + 1 < permute->count))
-            return pl_fail(context, PL_USAGE, "--shares '%s': not one number for each of %zu models",
-                           options->shares, permute->count);
+            return pl_fail(context, PL_USAGE,
+                           "--shares '%s': not one number for each of %zu models", options->shares,
+                           permute->count);
         at += size + 1;
     }
     return PL_OK;
@@ -111,8 +112,7 @@ static enum pl_status read_spec(struct pl_context *context, struct pl_permute *p
     if (options->spec)
         return read_spec_file(context, permute);
     if (!options->apply)
-        return pl_spec_derive(context, &permute->spec, &permute->weights[0].bundle,
-                              options->heads);
+        return pl_spec_derive(context, &permute->spec, &permute->weights[0].bundle, options->heads);
     struct pl_weights file = {0};
     enum pl_status status = pl_weights_open(context, &file, options->apply);
     if (!status)
@@ -128,8 +128,8 @@ static enum pl_status lint(struct pl_context *context, struct pl_permute *permut
         return context->status;
     for (size_t m = 0; m < permute->count; m++)
         models[m] = &permute->weights[m].bundle;
-    enum pl_status status = pl_spec_lint(context, &permute->spec, models, permute->count,
-                                         permute->options->unlisted);
+    enum pl_status status =
+        pl_spec_lint(context, &permute->spec, models, permute->count, permute->options->unlisted);
     free(models);
     return status;
 }
@@ -237,8 +237,8 @@ static enum pl_status match_to_first(struct pl_context *context, struct pl_permu
     const struct pl_align_options options = search_options(permute);
     enum pl_status status = PL_OK;
     if (permute->options->init)
-        status = read_permutations(context, permute, permute->options->init,
-                                   &permute->permutations[1]);
+        status =
+            read_permutations(context, permute, permute->options->init, &permute->permutations[1]);
     for (size_t m = 1; m < permute->count && !status; m++) {
         const struct pl_matching matching = pair(permute, m);
         status = pl_align_weights(context, &matching, &options, &permute->permutations[m],
@@ -262,13 +262,13 @@ static enum pl_status match_to_mean(struct pl_context *context, struct pl_permut
     if (!merge.models)
         return context->status;
     for (size_t m = 0; m < merge.count; m++)
-        merge.models[m] =
-            (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
+        merge.models[m] = (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
     enum pl_status status = pl_merge_many(context, &merge);
     for (size_t m = merge.count; m-- > 0 && !status;) {
         for (size_t g = 0; g < permute->spec.group_count; g++) {
             const int64_t size = permute->spec.groups[g].size;
-            int64_t *p = permute->permutations[m].items[g], *back = pl_new(context, (size_t)size, 16);
+            int64_t *p = permute->permutations[m].items[g],
+                    *back = pl_new(context, (size_t)size, 16);
             if (!back)
                 return context->status;
             pl_permutation_invert(permute->permutations[0].items[g], size, back);
@@ -318,9 +318,8 @@ static enum pl_status write_tensor(struct pl_context *context, const struct targ
         for (size_t m = 0; merge.models && m < merge.count; m++)
             merge.models[m] =
                 (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
-        status = merge.models
-                     ? pl_merge_tensor(context, &merge, tensor, permute->shares, to.data)
-                     : context->status;
+        status = merge.models ? pl_merge_tensor(context, &merge, tensor, permute->shares, to.data)
+                              : context->status;
         free(merge.models);
     } else if (!status) {
         status = pl_gather_tensor(context, place, from, permute->permutations[target->model].items,
@@ -348,8 +347,8 @@ static enum pl_status write_model(struct pl_context *context, struct target *tar
 {
     struct pl_permute *permute = target->permute;
     struct pl_history history = {0};
-    enum pl_status status = pl_weights_write(context, &permute->weights[target->model], writer,
-                                             edit, target);
+    enum pl_status status =
+        pl_weights_write(context, &permute->weights[target->model], writer, edit, target);
     if (run && !status) {
         status = pl_history_start(context, &history, run->tool->name, PL_VERSION, run->argc,
                                   run->argv, run->common.seed);

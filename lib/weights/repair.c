@@ -57,8 +57,7 @@ void pl_repair_layer(const struct pl_channels *merged, const double *mean, const
                      pl_real *weight, int64_t columns, pl_real *bias)
 {
     for (int64_t c = 0; c < merged->count; c++) {
-        const double gain =
-            deviation[c] / sqrt(pl_channels_variance(merged, c) + PL_REPAIR_EPS);
+        const double gain = deviation[c] / sqrt(pl_channels_variance(merged, c) + PL_REPAIR_EPS);
         for (int64_t i = 0; i < columns; i++)
             weight[c * columns + i] = (pl_real)(gain * (double)weight[c * columns + i]);
         bias[c] = (pl_real)(mean[c] + gain * ((double)bias[c] - merged->mean[c]));

@@ -2,8 +2,8 @@
  * SPDX-License-Identifier: MIT
  *
  * Averaging two layers averages out much of what their channels say: the merged channel varies less
- * than either.  Scaling each channel to the interpolated mean and deviation of the two mends most of
- * it.  (Jordan, Sedghi, Saukh, Entezari, Neyshabur: REPAIR, ICLR 2023, arXiv 2211.08403.) */
+ * than either.  Scaling each channel to the interpolated mean and deviation of the two mends most
+ * of it.  (Jordan, Sedghi, Saukh, Entezari, Neyshabur: REPAIR, ICLR 2023, arXiv 2211.08403.) */
 #ifndef PL_WEIGHTS_REPAIR_H
 #define PL_WEIGHTS_REPAIR_H
 

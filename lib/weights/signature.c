@@ -34,9 +34,12 @@ bool pl_signature_project(const double *start, const double *clean, const double
 static double scaled(enum pl_quantise kind, double value)
 {
     switch (kind) {
-    case PL_QUANTISE_TANH: return tanh(value);
-    case PL_QUANTISE_LOG: return log2(fabs(value));
-    case PL_QUANTISE_LINEAR: break;
+    case PL_QUANTISE_TANH:
+        return tanh(value);
+    case PL_QUANTISE_LOG:
+        return log2(fabs(value));
+    case PL_QUANTISE_LINEAR:
+        break;
     }
     return value;
 }
@@ -68,8 +71,8 @@ static int64_t steps(const struct pl_quantiser *quantiser)
 
 int pl_quantiser_bits(const struct pl_quantiser *quantiser)
 {
-    int64_t codes = quantiser->kind == PL_QUANTISE_LOG ? 2 * steps(quantiser) + 1
-                                                       : quantiser->levels;
+    int64_t codes =
+        quantiser->kind == PL_QUANTISE_LOG ? 2 * steps(quantiser) + 1 : quantiser->levels;
     int bits = 0;
     if (quantiser->kind != PL_QUANTISE_LOG && quantiser->least == quantiser->most)
         return 0;

@@ -15,8 +15,8 @@ static struct pl_tensor *like_a(struct pl_context *context, struct pl_straight *
     struct pl_tensor *list = pl_arena_new(context, &straight->arena, count, sizeof *list);
     for (size_t t = 0; list && t < count; t++) {
         const struct pl_tensor *a = straight->a[t];
-        void *data = pl_arena_new(context, &straight->arena, (size_t)pl_tensor_count(a),
-                                  sizeof(pl_real));
+        void *data =
+            pl_arena_new(context, &straight->arena, (size_t)pl_tensor_count(a), sizeof(pl_real));
         if (!data)
             return NULL;
         list[t] = pl_tensor_view(PL_REAL_DTYPE, a->rank, a->dims, data);
@@ -32,8 +32,7 @@ enum pl_status pl_straight_init(struct pl_context *context, struct pl_straight *
     straight->velocity = straight->latent ? like_a(context, straight) : NULL;
     straight->merged = straight->velocity ? like_a(context, straight) : NULL;
     straight->gradients = straight->merged ? like_a(context, straight) : NULL;
-    straight->latents =
-        pl_arena_new(context, &straight->arena, count, sizeof *straight->latents);
+    straight->latents = pl_arena_new(context, &straight->arena, count, sizeof *straight->latents);
     if (!straight->gradients || !straight->latents ||
         pl_permutations_init(context, &straight->now, straight->spec) ||
         pl_permutations_init(context, &straight->best, straight->spec))
@@ -66,8 +65,8 @@ static enum pl_status merge(struct pl_context *context, struct pl_straight *stra
     enum pl_status status =
         ordered ? pl_gather_tensor(context, place, b, straight->now.items, ordered) : PL_SYSTEM;
     for (int64_t i = 0; i < count && !status; i++)
-        merged[i] = (pl_real)((pl_element(a->data, a->dtype, i) +
-                               pl_element(ordered, b->dtype, i)) / 2);
+        merged[i] =
+            (pl_real)((pl_element(a->data, a->dtype, i) + pl_element(ordered, b->dtype, i)) / 2);
     pl_arena_release(&arena);
     return status;
 }
@@ -86,18 +85,16 @@ static void move_latent(struct pl_straight *straight, size_t tensor)
 enum pl_status pl_straight_step(struct pl_context *context, struct pl_straight *straight,
                                 double *loss)
 {
-    struct pl_matching matching = {.spec = straight->spec,
-                                   .a = straight->latents,
-                                   .b = straight->b,
-                                   .most = straight->most};
+    struct pl_matching matching = {
+        .spec = straight->spec, .a = straight->latents, .b = straight->b, .most = straight->most};
     enum pl_status status = pl_match_weights(context, &matching, &straight->now);
     for (size_t t = 0; t < straight->spec->tensor_count && !status; t++) {
         status = merge(context, straight, t);
         memset(straight->gradients[t].data, 0, pl_tensor_bytes(&straight->gradients[t]));
     }
     if (!status)
-        status = straight->loss(context, straight->user, straight->merged, straight->gradients,
-                                loss);
+        status =
+            straight->loss(context, straight->user, straight->merged, straight->gradients, loss);
     if (!status && !isfinite(*loss))
         status = pl_fail(context, PL_NUMERIC, "the loss half-way between the models is %g", *loss);
     if (status)

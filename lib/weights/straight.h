@@ -3,8 +3,8 @@
  *
  * Latent weights Z begin as A.  A step matches B to Z, takes the loss at M = (A + P B) / 2, and
  * moves Z by the gradient that it would have if M were (A + Z) / 2: half the gradient at M.  What
- * counts is P alone; the one with the least loss of a batch is kept.  (Ainsworth, Hayase, Srinivasa:
- * Git Re-Basin, ICLR 2023, arXiv 2209.04836, section 3.3.) */
+ * counts is P alone; the one with the least loss of a batch is kept.  (Ainsworth, Hayase,
+ * Srinivasa: Git Re-Basin, ICLR 2023, arXiv 2209.04836, section 3.3.) */
 #ifndef PL_WEIGHTS_STRAIGHT_H
 #define PL_WEIGHTS_STRAIGHT_H
 

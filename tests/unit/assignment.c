@@ -17,8 +17,7 @@ static double best_by_trial(int64_t n, int64_t row, unsigned used)
     double best = row == n ? 0 : -INFINITY;
     for (int64_t j = 0; row < n && j < n; j++)
         if (!(used >> j & 1))
-            best = fmax(best,
-                        scores[row * n + j] + best_by_trial(n, row + 1, used | 1U << j));
+            best = fmax(best, scores[row * n + j] + best_by_trial(n, row + 1, used | 1U << j));
     return best;
 }
 
@@ -131,8 +130,7 @@ static void not_finite(void)
     CHECK(pl_assign(&context, PL_ASSIGN_MOST, scores, 9, columns, NULL, NULL, NULL) == PL_NUMERIC);
     CHECK_TEXT(context.message, "score [4, 7] of an assignment is not finite");
     scores[9 * 4 + 7] = -INFINITY;
-    CHECK(pl_assign(&context, PL_ASSIGN_LEAST, scores, 9, columns, NULL, NULL, NULL) ==
-          PL_NUMERIC);
+    CHECK(pl_assign(&context, PL_ASSIGN_LEAST, scores, 9, columns, NULL, NULL, NULL) == PL_NUMERIC);
     CHECK(pl_assign(&context, PL_ASSIGN_LEAST, scores, 0, columns, NULL, NULL, NULL) == PL_OK);
 }
 

@@ -47,7 +47,8 @@ static double *project(struct vectors *vectors, const struct pl_directory_entry 
     const int64_t count = tensor->dims[0];
     const double *start = vectors_doubles(vectors, count, "pretrained.%s", tensor->name);
     const double *clean = vectors_doubles(vectors, count, "clean.%s", tensor->name);
-    const double *robust = vectors_doubles(vectors, count, "corrupt%d.%s", corruption, tensor->name);
+    const double *robust =
+        vectors_doubles(vectors, count, "corrupt%d.%s", corruption, tensor->name);
     double *r = vectors_new(vectors, count, sizeof *r);
     if (start && clean && robust)
         pl_signature_project(start, clean, robust, count, r);
@@ -81,8 +82,7 @@ struct patch {
 
 static void quantise(const struct patch *patch, double *r, int64_t count)
 {
-    struct pl_quantiser quantiser =
-        pl_quantiser_make(patch->kind, patch->levels, r, count, false);
+    struct pl_quantiser quantiser = pl_quantiser_make(patch->kind, patch->levels, r, count, false);
     int bits = pl_quantiser_bits(&quantiser);
     uint8_t packed[8] = {0}; /* through its packed form, one by one */
     for (int64_t i = 0; i < count; i++) {

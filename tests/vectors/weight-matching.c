@@ -22,12 +22,10 @@ enum { NAME_SIZE = 200, MOST_MODELS = 64 };
 /* ---- Models by prefix -------------------------------------------------------------------- */
 
 /* The tensors PREFIX.NAME of the file in the order of the specification. */
-static const struct pl_tensor *const *model(struct vectors *vectors,
-                                            const struct pl_permutation_spec *spec,
-                                            const char *prefix)
+static const struct pl_tensor *const *
+model(struct vectors *vectors, const struct pl_permutation_spec *spec, const char *prefix)
 {
-    const struct pl_tensor **list =
-        vectors_new(vectors, (int64_t)spec->tensor_count, sizeof *list);
+    const struct pl_tensor **list = vectors_new(vectors, (int64_t)spec->tensor_count, sizeof *list);
     for (size_t t = 0; t < spec->tensor_count; t++)
         list[t] = vectors_tensor(vectors, "%s.%s", prefix, spec->tensors[t].name);
     return list;
@@ -164,14 +162,14 @@ static void match_net(struct vectors *vectors, const struct pl_permutation_spec 
     if (!order.rows)
         return;
     for (int after = 0; after < 2; after++) {
-        if (!vectors_ok(vectors, pl_match_measure(&vectors->context, &matching, permutations->items,
-                                                  &sums)))
+        if (!vectors_ok(vectors,
+                        pl_match_measure(&vectors->context, &matching, permutations->items, &sums)))
             return;
         double distance = sqrt(sums.distance);
         vectors_compare(vectors, &distance, 1, 0, 1e-10, "%s.%s.l2_%s", b, kind,
                         after ? "after" : "before");
-        if (!after && !vectors_ok(vectors, pl_match_weights(&vectors->context, &matching,
-                                                            permutations)))
+        if (!after &&
+            !vectors_ok(vectors, pl_match_weights(&vectors->context, &matching, permutations)))
             return;
     }
     if (matching.sweeps != order.count)
@@ -214,8 +212,8 @@ static void check_first_scores(struct vectors *vectors, const struct pl_matching
 {
     const int64_t n = matching->spec->groups[0].size;
     double *scores = vectors_new(vectors, n * n, sizeof *scores);
-    if (vectors_ok(vectors, pl_match_scores(&vectors->context, matching, identity->items, 0,
-                                            scores)))
+    if (vectors_ok(vectors,
+                   pl_match_scores(&vectors->context, matching, identity->items, 0, scores)))
         vectors_compare(vectors, scores, n * n, 1e-13, 1e-10, "b2.gram_P_0_first");
 }
 
@@ -258,8 +256,8 @@ static bool add_norm(struct vectors *vectors, struct pl_permutation_spec *spec, 
     return ok;
 }
 
-static bool add_block(struct vectors *vectors, struct pl_permutation_spec *spec,
-                      const char *prefix, int stage, bool *wider)
+static bool add_block(struct vectors *vectors, struct pl_permutation_spec *spec, const char *prefix,
+                      int stage, bool *wider)
 {
     char in[64], inner[NAME_SIZE], out[64], axes[2 * NAME_SIZE], name[NAME_SIZE];
     bool ok = true;
@@ -323,8 +321,8 @@ static void check_resnet(struct vectors *vectors)
         ok = vectors_ok(vectors, pl_match_measure(&vectors->context, &matching, permutations.items,
                                                   &before)) &&
              vectors_ok(vectors, pl_match_weights(&vectors->context, &matching, &permutations)) &&
-             vectors_ok(vectors, pl_match_measure(&vectors->context, &matching, permutations.items,
-                                                  &after));
+             vectors_ok(vectors,
+                        pl_match_measure(&vectors->context, &matching, permutations.items, &after));
     }
     for (size_t g = 0; g < spec.group_count && ok; g++) {
         const struct pl_spec_group *group = &spec.groups[g];
@@ -367,7 +365,8 @@ static void attend(struct vectors *vectors, const char *prefix, int64_t heads, c
         for (int64_t r = 0; r < rows; r++) {
             double total = 0, *weight = vectors_new(vectors, rows, sizeof *weight);
             for (int64_t s = 0; s < rows; s++) {
-                double score = pl_ddot(width, p[0] + r * inner + h * width, p[1] + s * inner + h * width);
+                double score =
+                    pl_ddot(width, p[0] + r * inner + h * width, p[1] + s * inner + h * width);
                 total += weight[s] = exp(score / sqrt((double)width));
             }
             for (int64_t s = 0; s < rows; s++)
@@ -387,8 +386,9 @@ static bool describe_heads(struct vectors *vectors, struct pl_permutation_spec *
     ADD("K ~", "k");
     ADD("V ~", "v");
     ADD("~ O", "o");
-    return ok && vectors_ok(vectors, pl_spec_add_heads(&vectors->context, spec, groups, heads,
-                                                       heads, false)) &&
+    return ok &&
+           vectors_ok(vectors,
+                      pl_spec_add_heads(&vectors->context, spec, groups, heads, heads, false)) &&
            lint(vectors, spec, "a");
 }
 
@@ -493,9 +493,8 @@ static void compare_merged(struct vectors *vectors, const struct pl_merge *merge
     double shares[MOST_MODELS], sum, sweeps = (double)merge->sweeps;
     char prefix[32];
     for (size_t m = 0; m < merge->count; m++) {
-        struct pl_matching one = {.spec = merge->spec,
-                                  .a = merge->models[m].tensors,
-                                  .b = merge->models[m].tensors};
+        struct pl_matching one = {
+            .spec = merge->spec, .a = merge->models[m].tensors, .b = merge->models[m].tensors};
         shares[m] = 1 / (double)merge->count;
         snprintf(prefix, sizeof prefix, "out%zu", m);
         compare_model(vectors, &one, &merge->models[m].permutations, 1, prefix);
@@ -572,7 +571,8 @@ static void check_repair(struct vectors *vectors)
     vectors_select(vectors, "repair.safetensors");
     const int64_t rows = vectors_dim(vectors, "x_a", 0), in = vectors_dim(vectors, "x_a", 1);
     const int64_t out = vectors_dim(vectors, "Wa", 0);
-    const double *t = vectors_doubles(vectors, 1, "alpha"), *eps = vectors_doubles(vectors, 1, "eps");
+    const double *t = vectors_doubles(vectors, 1, "alpha"),
+                 *eps = vectors_doubles(vectors, 1, "eps");
     pl_real *wa = reals(vectors, "Wa"), *wb = reals(vectors, "Wb");
     pl_real *ba = reals(vectors, "ba"), *bb = reals(vectors, "bb"), *xm = reals(vectors, "x_m");
     struct pl_channels channels[3] = {{0}};
