@@ -14,6 +14,9 @@ row() {
     ts-select) INPUT=series.plumb COMMAND='ts-select' ;;
     ts-check) INPUT=series.plumb COMMAND='ts-check -v' ;;
     ts-diff) INPUT=series.plumb COMMAND='ts-diff - other.plumb' QUIET= ;; # its -q silences the answer
+    wm-permute) INPUT=net-2.plumb COMMAND='wm-permute net-1.plumb' ;;
+    rws-extract) INPUT=net-2.plumb COMMAND='rws-extract --pre net-1.plumb --name n net-3.plumb' ;;
+    rws-patch) INPUT=net-3.plumb COMMAND='rws-patch - signature.plumb' ;;
     ts-plot) INPUT=series.plumb COMMAND='ts-plot -f term' ;;
     lin-train) INPUT=series.plumb COMMAND='lin-train -L 24 -H 6' ;;
     lin-forecast) INPUT=series.plumb COMMAND='lin-forecast -n 6 model.plumb' ;;
@@ -40,6 +43,11 @@ inputs() {
     for name in series other; do
         ts-import --no-history $name.csv -o $name.plumb || return
     done
+    for seed in 1 2 3; do # nets of one kind
+        lin-train -q -m transformer --steps 1 --seq 8 --batch 1 --set dim=32 --set heads=2 \
+            --set layers=1 --seed $seed series.csv -o net-$seed.plumb || return
+    done
+    rws-extract -q --pre net-1.plumb --name n net-3.plumb net-2.plumb -o signature.plumb || return
     lin-train -q -L 24 -H 6 series.plumb -o model.plumb || return
     lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb || return
     tok-train -q --vocab 300 series.csv -o tokenizer.json || return

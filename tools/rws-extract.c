@@ -139,8 +139,12 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"rws-extract --pre pre.plumb --name noise clean.plumb robust.plumb -o noise.plumb",
-     "what robust.plumb learned of noise"},
+    {"for i in 1 2 3; do lin-train -q -m transformer --steps $i data/README.md > "
+     "$i.plumb; "
+     "done",
+     "three models, as if the third had seen noise"},
+    {"rws-extract --pre 1.plumb --name noise 2.plumb 3.plumb > noise.plumb",
+     "what the third learned that the second did not"},
     {NULL, NULL},
 };
 

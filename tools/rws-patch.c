@@ -133,10 +133,15 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"rws-patch clean.plumb noise.plumb:0.8 blur.plumb -o patched.plumb",
-     "two signatures at once, one at four fifths of its strength"},
-    {"rws-patch --remove noise patched.plumb | rws-patch --remove blur - | ts-diff - clean.plumb",
-     "both taken off: the same bits"},
+    {"for i in 1 2 3; do lin-train -q -m transformer --steps $i data/README.md > "
+     "$i.plumb; "
+     "done",
+     "three models"},
+    {"rws-extract --pre 1.plumb --name noise 2.plumb 3.plumb > noise.plumb",
+     "what the third learned that the second did not"},
+    {"rws-patch 2.plumb noise.plumb:0.8 > patched.plumb",
+     "four fifths of that added to the second"},
+    {"rws-patch --remove noise patched.plumb | ts-diff - 2.plumb", "taken off: the same bits"},
     {NULL, NULL},
 };
 

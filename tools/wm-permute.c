@@ -174,10 +174,13 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"wm-permute a.plumb b.plumb -o b2.plumb", "b in the order of a; it computes the same"},
-    {"wm-permute --interpolate 0.5 a.plumb b.plumb | lin-eval --json - test.plumb",
+    {"for i in 1 2; do lin-train -q -m transformer --steps 3 --seed $i data/README.md > $i.plumb; "
+     "done",
+     "two models"},
+    {"wm-permute 1.plumb 2.plumb > new.plumb",
+     "the second in the order of the first; it computes the same"},
+    {"wm-permute --interpolate 0.5 1.plumb 2.plumb | lin-eval - data/README.md",
      "half-way between the two"},
-    {"wm-permute --mean a.plumb b.plumb c.plumb -o merged.plumb", "one model of three"},
     {NULL, NULL},
 };
 

@@ -71,9 +71,10 @@ static enum pl_status add_pair(struct pl_context *context, const struct pl_align
                                double *counts)
 {
     const int64_t k = a->k;
-    double *c = pl_new(context, (size_t)(2 * k * k), sizeof *c), *d = c + k * k;
+    double *c = pl_new(context, (size_t)(2 * k * k), sizeof *c);
     if (!c)
         return context->status;
+    double *d = c + k * k;
     pl_dgemm(true, false, k, k, a->rows, 1, a->u, k, b->u, k, 0, c, k);
     pl_dgemm(false, true, k, k, a->columns, 1, a->vt, a->columns, b->vt, b->columns, 0, d, k);
     for (int t = 0; t < alignment->count; t++) {

@@ -120,12 +120,17 @@ static void check_heads(struct lint *lint, const struct pl_spec_heads *heads)
 /* A norm that is left behind breaks the function silently. */
 static void check_coverage(struct lint *lint, const struct pl_bundle *model)
 {
-    for (size_t i = 0; i < model->tensor_count; i++) {
+    struct pl_buffer names = {0};
+    for (size_t i = 0; i < model->tensor_count && !lint->status; i++) {
         const struct pl_bundle_tensor *tensor = &model->tensors[i];
         if (pl_dtype_is_float(tensor->tensor.dtype) && strncmp(tensor->name, "optim.", 6) != 0 &&
             pl_spec_find_tensor(lint->spec, tensor->name) < 0)
-            miss(lint, "'%s' of %s is not in the specification", tensor->name, model->source);
+            lint->status = pl_buffer_printf(lint->context, &names, "%s'%s'", names.size ? ", " : "",
+                                            tensor->name);
     }
+    if (names.size)
+        miss(lint, "not in the specification: %s of %s", names.data, model->source);
+    pl_buffer_release(&names);
 }
 
 enum pl_status pl_spec_lint(struct pl_context *context, struct pl_permutation_spec *spec,

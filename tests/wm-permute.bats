@@ -1,0 +1,170 @@
+# wm-permute: the function stays, distances fall, orders are undone bit by bit; what does not fit.
+# SPDX-License-Identifier: MIT
+load helper
+bats_require_minimum_version 1.5.0
+
+# net NAME SEED [SETTING...]: a small language model
+net() {
+    local name=$1 seed=$2
+    shift 2
+    lin-train -q -m transformer --steps 2 --seq 16 --batch 2 --set dim=32 --set layers=2 \
+        --set heads=4 --set kv-heads=2 --set mlp=24 "${@/#/--set=}" --seed "$seed" "$TOP/README.md" \
+        -o "$name.plumb"
+}
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    net a 1 && net b 2 && net c 3
+}
+
+setup() {
+    cd "$T" && cp "$BATS_FILE_TMPDIR"/*.plumb .
+}
+
+# loss MODEL: nats per token
+loss() {
+    lin-eval --json "$1" "$TOP/README.md" | sed 's/.*"nats_per_token": \([0-9.e-]*\).*/\1/'
+}
+
+# near A B TOLERANCE: relative
+near() {
+    awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -d : d) <= t * (b < 0 ? -b : b)) }'
+}
+
+# value KEY FILE: of a report
+value() {
+    sed "s/.*\"$1\": \([-0-9.e]*\).*/\1/" "$2"
+}
+
+@test "the same function in another order, nearer to A" {
+    wm-permute -q a.plumb b.plumb -o b2.plumb --report r.json --analyse
+    run -1 ts-diff -q b.plumb b2.plumb
+    near "$(loss b2.plumb)" "$(loss b.plumb)" 1e-6
+    [ "$(value distance r.json)" != "$(value distance_before r.json)" ]
+    near "$(value singular_value_change r.json)" 1e-7 1
+    for key in sweeps inner distance_reduction gamma moved; do grep -q "\"$key\"" r.json; done
+}
+
+@test "a model that was only reordered is found again, heads and all" {
+    wm-permute -q a.plumb b.plumb -o b2.plumb --permutation-out p.plumb
+    wm-permute -q b.plumb b2.plumb --permutation-out back.plumb | ts-diff - b.plumb
+    wm-permute --apply p.plumb b.plumb | ts-diff - b2.plumb
+    wm-permute --apply p.plumb --inverse b2.plumb | ts-diff - b.plumb
+    wm-permute --apply back.plumb <b2.plumb | ts-diff - b.plumb
+    # a search that begins at the answer ends there
+    wm-permute -q --init p.plumb a.plumb b.plumb | ts-diff - b2.plumb
+    says permutation sh -c 'ts-info --meta stream p.plumb | sed "s/kind: //"'
+}
+
+@test "the same bytes on any number of threads, from a pipe, with a specification that was printed" {
+    wm-permute -q -j 1 a.plumb b.plumb -o one.plumb
+    wm-permute -q -j 3 a.plumb b.plumb | cmp - one.plumb
+    cat b.plumb | wm-permute -q a.plumb - | ts-diff - one.plumb
+    wm-permute --print-spec a.plumb b.plumb >spec.yaml
+    grep -q '^- q: layer_0_q' spec.yaml
+    wm-permute -q --spec spec.yaml a.plumb b.plumb | ts-diff - one.plumb
+}
+
+@test "half-way, the mean, and shares of it" {
+    wm-permute -q a.plumb b.plumb -o b2.plumb
+    wm-permute -q --interpolate 0 a.plumb b.plumb | ts-diff - a.plumb
+    wm-permute -q --interpolate 1 a.plumb b.plumb | ts-diff - b2.plumb
+    wm-permute -q --mean --shares 1,0,0 a.plumb b.plumb c.plumb | ts-diff - a.plumb
+    wm-permute -q --mean --restarts 2 a.plumb b.plumb c.plumb | ts-check -q
+    wm-permute -q a.plumb b.plumb c.plumb >both.plumb
+    says 2 sh -c 'ts-info --json both.plumb | wc -l'
+    ts-info --history both.plumb | grep -q 'wm-permute .*a.plumb'
+}
+
+@test "random orders of the groups find something as good or better" {
+    wm-permute -q --report one.json a.plumb b.plumb -o x.plumb
+    wm-permute -q --restarts 4 --report four.json a.plumb b.plumb -o x.plumb
+    awk -v a="$(value inner one.json)" -v b="$(value inner four.json)" 'BEGIN { exit !(b >= a) }'
+}
+
+# weights NAME PHASE: a convolution of three filters, its statistics, and a matrix behind a map of
+# four places
+weights() {
+    python3 - "$@" <<'END' || skip "no python3"
+import json, math, struct, sys
+tensors, at, data = {}, 0, b""
+for name, shape in ("f.weight", [3, 2, 2, 2]), ("f.var", [3]), ("g.weight", [2, 12]):
+    count = math.prod(shape)
+    values = [math.sin(7 * i + float(sys.argv[2])) for i in range(count)]
+    tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [at, at + 4 * count]}
+    data += struct.pack("<%df" % count, *values)
+    at += 4 * count
+header = json.dumps(tensors).encode()
+open(sys.argv[1] + ".safetensors", "wb").write(struct.pack("<Q", len(header)) + header + data)
+END
+}
+
+@test "a specification by hand: a flattened map, a buffer" {
+    weights a 1 && weights b 2
+    printf '%s\n' 'tensors:' '  f.weight: [P, ~, ~, ~]' '  f.var: [P]' '  g.weight: [~, P*4]' \
+        'buffers: [f.var]' >spec.yaml
+    wm-permute -q --spec spec.yaml a.safetensors b.safetensors --permutation-out p.plumb -o b2.plumb
+    wm-permute --apply p.plumb --inverse b2.plumb | ts-diff - b.safetensors
+    # units of the matrix are blocks of four columns
+    says "$(ts-export -f csv -n f.var b2.plumb | tail -n +2 | tr '\n' ' ')" sh -c '
+        ts-select -n perm.P p.plumb | ts-export -f csv | tail -n +2 | while read i; do
+            ts-export -f csv -n f.var b.safetensors | tail -n +2 | sed -n "$((i + 1))p"; done | tr "\n" " "'
+}
+
+@test "everything that is wrong with a specification is told at once" {
+    printf '%s\n' 'tensors:' '  embeddings.weight: [~, R]' '  norm.weight: [R, ~]' '  none.weight: [R]' \
+        '  layers.0.mlp.up_proj.weight: [R, R]' >spec.yaml
+    run -3 --separate-stderr wm-permute --spec spec.yaml --pass-unlisted a.plumb b.plumb
+    for part in "'norm.weight' has 1 axes, the specification 2" "'none.weight' is not in a.plumb" \
+        "'layers.0.mlp.up_proj.weight' has group 'R' on axes 0 and 1" \
+        "group 'R' has 32 units in 'embeddings.weight' and 24 in 'layers.0.mlp.up_proj.weight'"; do
+        [[ "$stderr" == *"$part"* ]] || { echo "$stderr"; return 1; }
+    done
+    printf '%s\n' 'tensors:' '  embeddings.weight: [~, R]' >spec.yaml
+    run -3 --separate-stderr wm-permute --spec spec.yaml a.plumb b.plumb
+    [[ "$stderr" == *"not in the specification: 'layers.0.attn_norm.weight', "*"'norm.weight', 'lm_head.weight' of a.plumb"* ]]
+    printf 'tensor: {}\ntensors: {}\n' >spec.yaml
+    fails 3 "wm-permute: spec.yaml: unknown key 'tensor': there is tensors, heads, buffers" \
+        wm-permute --spec spec.yaml a.plumb b.plumb
+    printf 'tensors: {a: P}\n' >spec.yaml
+    fails 3 'wm-permute: spec.yaml: line 1: a: expected a list with an entry for each axis' \
+        wm-permute --spec spec.yaml a.plumb b.plumb
+}
+
+@test "models that do not fit" {
+    net wide 1 mlp=40
+    run -3 --separate-stderr wm-permute a.plumb wide.plumb
+    [[ "$stderr" == *"'layers.0.mlp.gate_proj.weight' is [24, 32] in a.plumb and [40, 32] in wide.plumb"* ]]
+    [[ "$stderr" == *"'layers.1.mlp.down_proj.weight'"* ]]
+    ts-select --rename 'norm.weight=scale' b.plumb -o renamed.plumb
+    run -3 --separate-stderr wm-permute a.plumb renamed.plumb
+    [[ "$stderr" == *"'norm.weight' is not in renamed.plumb; not in the specification: 'scale' of renamed.plumb"* ]]
+    ts-select -n 'norm*' a.plumb -o part.plumb
+    fails 3 'wm-permute: part.plumb: its tensors have no names that tell what may be reordered; describe it with --spec' \
+        wm-permute part.plumb b.plumb
+    wm-permute -q a.plumb b.plumb --permutation-out p.plumb >b2.plumb
+    fails 3 'wm-permute: a.plumb: expected permutations, found model' wm-permute --apply a.plumb b.plumb
+    run -3 --separate-stderr wm-permute --apply p.plumb wide.plumb
+    [[ "$stderr" == *"no tensor 'perm.layer_0_mlp' of 40 integers"* ]]
+}
+
+@test "options that contradict each other" {
+    fails 2 'wm-permute: expected two models at least' wm-permute
+    fails 2 'wm-permute: --inverse needs --apply' wm-permute --inverse a.plumb b.plumb
+    fails 2 'wm-permute: --shares needs --mean' wm-permute --shares 1,2 a.plumb b.plumb
+    fails 2 'wm-permute: only one of --mean and --interpolate' wm-permute --mean --interpolate 0.5 a.plumb b.plumb
+    fails 2 'wm-permute: --interpolate takes two models' wm-permute --interpolate 0.5 a.plumb b.plumb c.plumb
+    fails 2 "wm-permute: --shares '1,2,3': not one number for each of 2 models" \
+        wm-permute --mean --shares 1,2,3 a.plumb b.plumb
+    fails 2 "wm-permute: only one of the models can be '-'" wm-permute - - </dev/null
+}
+
+@test "the shipped pair: the figures of the reference" {
+    need_data data/vision/models/mlp512/a.safetensors
+    M=$DATA/data/vision/models/mlp512
+    wm-permute -q --analyse --report r.json "$M/a.safetensors" "$M/b.safetensors" -o b2.plumb
+    near "$(value inner r.json)" 439.5994 1e-6
+    near "$(value distance r.json)" 59.954 1e-4
+    near "$(value distance_before r.json)" 66.806 1e-4
+    says 16 value sweeps r.json
+}
