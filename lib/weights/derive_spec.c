@@ -171,14 +171,14 @@ static enum pl_status add_residual_net(struct derivation *derivation)
 
 /* How the records of a language model are called. */
 struct naming {
-    const char *embeddings, *norm, *head, *layer, *mix_norm, *mix, *mlp_norm, *mlp;
+    const char *embeddings, *positions, *norm, *head, *layer, *mix_norm, *mix, *mlp_norm, *mlp;
 };
 
 static const struct naming namings[] = {
-    {"embeddings.weight", "norm.weight", "lm_head.weight", "layers.%lld", "attn_norm.weight",
-     "attn", "mlp_norm.weight", "mlp"},
-    {"model.embed_tokens.weight", "model.norm.weight", "lm_head.weight", "model.layers.%lld",
-     "input_layernorm.weight", "self_attn", "post_attention_layernorm.weight", "mlp"},
+    {"embeddings", "positions", "norm", "lm_head", "layers.%lld", "attn_norm", "attn", "mlp_norm",
+     "mlp"},
+    {"model.embed_tokens", "", "model.norm", "lm_head", "model.layers.%lld", "input_layernorm",
+     "self_attn", "post_attention_layernorm", "mlp"},
 };
 
 /* The configuration's number of heads, under the registry's name or that of a checkpoint. */
@@ -200,9 +200,20 @@ static enum pl_status count_heads(struct derivation *derivation)
     return PL_OK;
 }
 
-/* q, k, v and o of softmax attention with rotary positions. */
+/* A norm of the residual stream; some have a bias. */
+static enum pl_status add_stream_norm(struct derivation *derivation, const char *prefix,
+                                      const char *name)
+{
+    char part[64];
+    snprintf(part, sizeof part, "%s.weight", name);
+    enum pl_status status = add(derivation, "residual", prefix, part);
+    snprintf(part, sizeof part, "%s.bias", name);
+    return status ? status : add(derivation, "residual", prefix, part);
+}
+
+/* q, k, v and o of softmax attention. */
 static enum pl_status add_attention(struct derivation *derivation, const char *prefix,
-                                    int64_t index)
+                                    int64_t index, bool rotary)
 {
     static const char letters[] = "qkvo";
     const struct pl_tensor *q = find(derivation, "%s.q_proj.weight", prefix);
@@ -232,7 +243,7 @@ static enum pl_status add_attention(struct derivation *derivation, const char *p
     int64_t kv_heads = width > 0 ? k->dims[0] / width : 0;
     return status ? status
                   : pl_spec_add_heads(derivation->context, derivation->spec, groups,
-                                      derivation->heads, kv_heads, true);
+                                      derivation->heads, kv_heads, rotary);
 }
 
 /* The axes of a mixer's tensor that touch the residual stream of dim channels. */
@@ -282,14 +293,15 @@ static enum pl_status add_block(struct derivation *derivation, const struct nami
                                 const char *layer, int64_t index, int64_t dim, bool attention)
 {
     char mix[LAYER_SIZE + 32], mlp[LAYER_SIZE + 32];
+    const bool rotary = !find(derivation, "%s.weight", naming->positions);
     snprintf(mix, sizeof mix, "%s.%s", layer, naming->mix);
     snprintf(mlp, sizeof mlp, "%s.%s", layer, naming->mlp);
-    enum pl_status status = add(derivation, "residual", layer, naming->mix_norm);
+    enum pl_status status = add_stream_norm(derivation, layer, naming->mix_norm);
     if (!status)
-        status =
-            attention ? add_attention(derivation, mix, index) : add_mixer(derivation, mix, dim);
+        status = attention ? add_attention(derivation, mix, index, rotary)
+                           : add_mixer(derivation, mix, dim);
     if (!status)
-        status = add(derivation, "residual", layer, naming->mlp_norm);
+        status = add_stream_norm(derivation, layer, naming->mlp_norm);
     return status ? status : add_mlp(derivation, mlp, index);
 }
 
@@ -304,19 +316,21 @@ static bool has_attention(const struct derivation *derivation)
 
 static enum pl_status add_language_model(struct derivation *derivation, const struct naming *naming)
 {
-    const struct pl_tensor *table = find(derivation, "%s", naming->embeddings);
-    int64_t dim = table->rank == 2 ? table->dims[1] : 0;
-    enum pl_status status = add(derivation, "~ residual", "", naming->embeddings);
+    const struct pl_tensor *table = find(derivation, "%s.weight", naming->embeddings);
+    const int64_t dim = table->rank == 2 ? table->dims[1] : 0;
+    enum pl_status status = add(derivation, "~ residual", naming->embeddings, "weight");
+    if (!status)
+        status = add(derivation, "~ residual", naming->positions, "weight");
     for (int64_t i = 0; !status; i++) {
         char layer[LAYER_SIZE];
         snprintf(layer, sizeof layer, naming->layer, (long long)i);
-        if (!find(derivation, "%s.%s.gate_proj.weight", layer, naming->mlp))
+        if (!find(derivation, "%s.%s.up_proj.weight", layer, naming->mlp))
             break;
         status = add_block(derivation, naming, layer, i, dim, has_attention(derivation));
     }
     if (!status)
-        status = add(derivation, "residual", "", naming->norm);
-    return status ? status : add(derivation, "~ residual", "", naming->head);
+        status = add_stream_norm(derivation, "", naming->norm);
+    return status ? status : add(derivation, "~ residual", naming->head, "weight");
 }
 
 enum pl_status pl_spec_derive(struct pl_context *context, struct pl_permutation_spec *spec,
@@ -325,7 +339,7 @@ enum pl_status pl_spec_derive(struct pl_context *context, struct pl_permutation_
     struct derivation derivation = {context, spec, model, heads};
     struct chain chain = {.group = "~"};
     for (size_t i = 0; i < sizeof namings / sizeof *namings; i++)
-        if (find(&derivation, "%s", namings[i].embeddings))
+        if (find(&derivation, "%s.weight", namings[i].embeddings))
             return add_language_model(&derivation, &namings[i]);
     if (find(&derivation, "layer0.weight"))
         return add_layers(&derivation, &chain, "layer", true);
