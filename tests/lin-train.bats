@@ -191,7 +191,7 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     fails 3 "lin-train: time.csv:100: column 1 (time): not a time like those above: 'yesterday'" \
         lin-train -L 24 -H 6 time.csv
     sed 300d waves.csv >absent.csv
-    fails 3 'lin-train: absent.csv: row 299 (2024-01-13 11:00:00): 2 hours after the row before, where the step is 1 hour; give --missing gap to split there, linear or seasonal to fill' \
+    fails 3 'lin-train: absent.csv: row 299 (2024-01-13 11:00:00): 2 hours after the row before, where the step is 1 hour; give --missing gap to split there, linear or seasonal to fill, or --time none to go by rows' \
         lin-train -L 24 -H 6 absent.csv
     lin-train -L 24 -H 6 --split 0.7,0.1,0.2 absent.csv >/dev/null 2>report
     grep -q '^lin-train: warning: absent.csv: row 299 (2024-01-13 11:00:00): the time stamps are uneven from here on; rows are the clock$' report

@@ -134,10 +134,12 @@ static enum pl_status keep_stamps(struct pl_context *context, struct pl_panel *p
         if (pl_step_follows(&panel->step, stamps[i - 1], stamps[i]))
             continue;
         if (!cut && !options->rows_are_clock)
-            return uneven(context, panel, series, stamps, i,
-                          stamps[i] > stamps[i - 1]
-                              ? "; give --missing gap to split there, linear or seasonal to fill"
-                              : "; --missing gap splits there");
+            return uneven(
+                context, panel, series, stamps, i,
+                stamps[i] > stamps[i - 1]
+                    ? "; give --missing gap to split there, linear or seasonal to fill, or "
+                      "--time none to go by rows"
+                    : "; --missing gap splits there");
         if (breaks++ == 0 && !cut && panel->absent == 0) {
             char place[PL_PLACE_SIZE];
             place_text(panel, series, stamps, i, place);

@@ -131,7 +131,8 @@ static void uneven_stamps(void)
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
     CHECK_TEXT(data.context.message,
                "data: row 5 (2024-01-01 06:00:00): 3 hours after the row before, where the step is "
-               "1 hour; give --missing gap to split there, linear or seasonal to fill");
+               "1 hour; give --missing gap to split there, linear or seasonal to fill, or "
+               "--time none to go by rows");
 
     options.rows_are_clock = true;
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_OK);
@@ -194,7 +195,7 @@ static void long_format(void)
     CHECK_TEXT(data.context.message,
                "data: series 'north', row 3 (2023-06-01 03:00:00): 2 hours after the row before, "
                "where the step is 1 hour; give --missing gap to split there, linear or seasonal to "
-               "fill");
+               "fill, or --time none to go by rows");
     id[6] = -1;
     CHECK(pl_panel_load(&data.context, &panel, &data.bundle, &options) == PL_BAD_DATA);
     CHECK_TEXT(data.context.message, "data: row 7 has no series id");
