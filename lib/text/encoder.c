@@ -66,7 +66,7 @@ struct pl_encoder *pl_encoder_new(struct pl_context *context, const struct pl_to
     encoder->tokenizer = tokenizer;
     encoder->bare = bare;
     encoder->cache = pl_new(context, (size_t)1 << CACHE_BITS, sizeof *encoder->cache);
-    if (!encoder->cache) {
+    if (!encoder->cache || pl_buffer_reserve(context, &encoder->text, BLOCK)) {
         pl_encoder_free(encoder);
         return NULL;
     }
