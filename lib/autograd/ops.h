@@ -65,6 +65,11 @@ struct pl_variable *pl_op_unit(struct pl_tape *tape, struct pl_variable *x, int6
 /* Each group of width channels divided by its sum; PL_NUMERIC when a sum is 0. */
 struct pl_variable *pl_op_sum_to_one(struct pl_tape *tape, struct pl_variable *x, int64_t width);
 
+/* mean((x - target)^2) over all elements, one element; 0 when there are none.  target [count of x]
+ * stays until the tape is reset. */
+struct pl_variable *pl_op_mean_square(struct pl_tape *tape, struct pl_variable *x,
+                                      const pl_real *target);
+
 /* The head of a language model and its loss in one: logits = x W', softmax, mean cross-entropy in
  * nats over the rows whose target is >= 0, in blocks of rows so that the logits of all rows are
  * never in memory at once.  x [N, D], w [V, D], targets [N].  No row to score gives 0. */

@@ -158,12 +158,13 @@ static enum pl_status add_matrix(struct pl_context *context, struct pl_figure *f
     return status == PL_OK ? set_colours(context, &figure->arena, chart) : status;
 }
 
-/* The tensor whose name, or its last part, is `step` or `epoch`. */
+/* Whether the name, or its last part, is `step`, `epoch` or `bits`: what curves are drawn over. */
 static bool is_step(const char *name)
 {
     const char *dot = strrchr(name, '.');
     const char *last = dot ? dot + 1 : name;
-    return strcmp(last, "step") == 0 || strcmp(last, "epoch") == 0;
+    return strcmp(last, "step") == 0 || strcmp(last, "epoch") == 0 ||
+           strcmp(last, "bits") == 0;
 }
 
 static enum pl_status copy_curve(struct pl_context *context, struct pl_arena *arena,

@@ -22,6 +22,5 @@
 "s-mamba",
 "s4-hippo",
 "sem",
-"simvq",
 "tleg",
     /* clang-format on */

@@ -1,0 +1,164 @@
+/* Lloyd's algorithm: every vector to its nearest code, every code to the mean of its vectors.
+ * SPDX-License-Identifier: MIT
+ *
+ * Stuart P. Lloyd: Least squares quantization in PCM, IEEE Transactions on Information Theory 28
+ * (1982).  Codes start at vectors drawn at random.  A code that no vector is nearest to is put on
+ * the vector that is farthest from its own, so that all are used.  With several levels the first is
+ * trained on the vectors, the second on what it leaves over, and so on. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/rng.h"
+#include "nn/nearest.h"
+#include "quantize/vq_train.h"
+
+enum { PASSES = 25 };
+
+struct lloyd {
+    int64_t count, codes, dim; /* vectors, code vectors, numbers of each */
+    pl_real *vectors;          /* [count, dim]; what is left over at this level, a copy */
+    pl_real *codebook;         /* [codes, dim] */
+    struct pl_nearest nearest;
+    int32_t *found;  /* [count] */
+    double *sums;    /* [codes, dim] */
+    int64_t *hits;   /* [codes] */
+    double *squares; /* [count]: distance of each vector to its code */
+};
+
+static enum pl_status open_lloyd(struct pl_context *context, struct lloyd *lloyd,
+                                 const struct pl_vq *vq, const struct pl_vq_data *data)
+{
+    *lloyd = (struct lloyd){.count = data->count,
+                            .codes = vq->options.codes,
+                            .dim = data->size};
+    lloyd->vectors = pl_new(context, (size_t)lloyd->count, (size_t)lloyd->dim * sizeof(pl_real));
+    lloyd->found = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->found);
+    lloyd->squares = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->squares);
+    lloyd->hits = pl_new(context, (size_t)lloyd->codes, sizeof *lloyd->hits);
+    lloyd->sums = pl_new(context, (size_t)(lloyd->codes * lloyd->dim), sizeof *lloyd->sums);
+    if (!lloyd->vectors || !lloyd->found || !lloyd->squares || !lloyd->hits || !lloyd->sums ||
+        pl_blas_open(context))
+        return context->status;
+    memcpy(lloyd->vectors, data->vectors,
+           (size_t)(lloyd->count * lloyd->dim) * sizeof *lloyd->vectors);
+    return pl_nearest_init(context, &lloyd->nearest, lloyd->codes, lloyd->dim);
+}
+
+static void close_lloyd(struct lloyd *lloyd)
+{
+    pl_nearest_release(&lloyd->nearest);
+    free(lloyd->vectors);
+    free(lloyd->found);
+    free(lloyd->squares);
+    free(lloyd->hits);
+    free(lloyd->sums);
+}
+
+static void set_code(struct lloyd *lloyd, int64_t code, int64_t vector)
+{
+    memcpy(lloyd->codebook + code * lloyd->dim, lloyd->vectors + vector * lloyd->dim,
+           (size_t)lloyd->dim * sizeof *lloyd->codebook);
+}
+
+/* Vectors drawn without replacement, over again when there are fewer than codes. */
+static enum pl_status draw(struct pl_context *context, struct lloyd *lloyd, uint64_t seed,
+                           int64_t level)
+{
+    char name[32];
+    int64_t *order = pl_new(context, (size_t)lloyd->count, sizeof *order);
+    if (!order)
+        return context->status;
+    snprintf(name, sizeof name, "kmeans.%lld", (long long)level);
+    struct pl_rng rng = pl_rng_init(seed, name);
+    pl_rng_shuffle(&rng, order, lloyd->count);
+    for (int64_t j = 0; j < lloyd->codes; j++)
+        set_code(lloyd, j, order[j % lloyd->count]);
+    free(order);
+    return PL_OK;
+}
+
+/* Puts the codes without vectors where the error is largest.  Returns how many. */
+static int64_t fill_empty(struct lloyd *lloyd)
+{
+    int64_t moved = 0;
+    for (int64_t j = 0; j < lloyd->codes; j++) {
+        int64_t farthest = 0;
+        if (lloyd->hits[j] > 0)
+            continue;
+        for (int64_t i = 1; i < lloyd->count; i++)
+            farthest = lloyd->squares[i] > lloyd->squares[farthest] ? i : farthest;
+        if (lloyd->squares[farthest] <= 0)
+            break; /* every vector is a code already */
+        set_code(lloyd, j, farthest);
+        lloyd->squares[farthest] = 0;
+        moved++;
+    }
+    return moved;
+}
+
+/* One pass; *error is the mean square over all numbers, *changed whether any code moved. */
+static enum pl_status pass(struct pl_context *context, struct lloyd *lloyd, double *error,
+                           bool *changed)
+{
+    int64_t dim = lloyd->dim;
+    pl_nearest_set(&lloyd->nearest, lloyd->codebook);
+    if (pl_nearest_find(context, &lloyd->nearest, lloyd->vectors, lloyd->count, lloyd->found))
+        return context->status;
+    memset(lloyd->hits, 0, (size_t)lloyd->codes * sizeof *lloyd->hits);
+    memset(lloyd->sums, 0, (size_t)(lloyd->codes * dim) * sizeof *lloyd->sums);
+    *error = 0;
+    for (int64_t i = 0; i < lloyd->count; i++) {
+        int64_t code = lloyd->found[i];
+        const pl_real *vector = lloyd->vectors + i * dim;
+        lloyd->squares[i] = pl_square_distance(dim, vector, lloyd->codebook + code * dim);
+        *error += lloyd->squares[i] / (double)(lloyd->count * dim);
+        lloyd->hits[code]++;
+        for (int64_t k = 0; k < dim; k++)
+            lloyd->sums[code * dim + k] += (double)vector[k];
+    }
+    *changed = false;
+    for (int64_t j = 0; j < lloyd->codes; j++)
+        for (int64_t k = 0; k < dim && lloyd->hits[j] > 0; k++) {
+            pl_real mean = (pl_real)(lloyd->sums[j * dim + k] / (double)lloyd->hits[j]);
+            *changed = *changed || mean != lloyd->codebook[j * dim + k];
+            lloyd->codebook[j * dim + k] = mean;
+        }
+    *changed = fill_empty(lloyd) > 0 || *changed;
+    return PL_OK;
+}
+
+/* What the level leaves over. */
+static enum pl_status leave_rest(struct pl_context *context, struct lloyd *lloyd)
+{
+    pl_nearest_set(&lloyd->nearest, lloyd->codebook);
+    if (pl_nearest_find(context, &lloyd->nearest, lloyd->vectors, lloyd->count, lloyd->found))
+        return context->status;
+    for (int64_t i = 0; i < lloyd->count; i++)
+        for (int64_t k = 0; k < lloyd->dim; k++)
+            lloyd->vectors[i * lloyd->dim + k] -=
+                lloyd->codebook[lloyd->found[i] * lloyd->dim + k];
+    return PL_OK;
+}
+
+enum pl_status pl_vq_kmeans(struct pl_context *context, struct pl_vq *vq,
+                            const struct pl_vq_data *data, const struct pl_vq_progress *progress)
+{
+    struct lloyd lloyd;
+    int64_t levels = vq->options.levels, passes = vq->options.steps ? vq->options.steps : PASSES;
+    enum pl_status status = open_lloyd(context, &lloyd, vq, data);
+    for (int64_t level = 0; level < levels && status == PL_OK; level++) {
+        bool changed = true;
+        lloyd.codebook = pl_vq_level(vq, vq->codebook, level).value;
+        status = draw(context, &lloyd, vq->options.seed, level);
+        for (int64_t i = 0; i < passes && changed && status == PL_OK; i++) {
+            double error = 0;
+            status = pass(context, &lloyd, &error, &changed);
+            if (status == PL_OK && progress && progress->step)
+                progress->step(progress->user, level * passes + i + 1, levels * passes, error);
+        }
+        if (status == PL_OK && level + 1 < levels)
+            status = leave_rest(context, &lloyd);
+    }
+    close_lloyd(&lloyd);
+    return status;
+}

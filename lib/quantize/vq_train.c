@@ -1,0 +1,241 @@
+/* Training a codebook: what goes before and what comes after.
+ * SPDX-License-Identifier: MIT
+ *
+ * Training sees vectors of mean 0 and deviation 1, so that codes, which start in N(0, 1/D), and
+ * the rate suit any data.  Distances keep their order when all vectors are moved and scaled alike:
+ * afterwards the code vectors (through the map, or through the outer layers of encoder and decoder)
+ * are brought to the units of the data, and coding knows nothing of it. */
+#include "quantize/vq_train.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "quantize/coder.h"
+#include "quantize/usage.h"
+
+/* ---- To mean 0 and deviation 1 ------------------------------------------------------------- */
+
+static enum pl_status find_moments(struct pl_context *context, struct pl_vq_data *data)
+{
+    double square = 0;
+    data->mean = pl_new(context, (size_t)data->size, sizeof *data->mean);
+    data->scale = 1;
+    if (!data->mean)
+        return context->status;
+    for (int64_t i = 0; i < data->count; i++)
+        for (int64_t k = 0; k < data->size; k++)
+            data->mean[k] += (double)data->vectors[i * data->size + k] / (double)data->count;
+    for (int64_t i = 0; i < data->count; i++)
+        for (int64_t k = 0; k < data->size; k++) {
+            double x = (double)data->vectors[i * data->size + k] - data->mean[k];
+            square += x * x;
+        }
+    data->scale = sqrt(square / (double)(data->count * data->size));
+    if (!isfinite(data->scale))
+        return pl_fail(context, PL_BAD_DATA, "the vectors are too large for single precision");
+    return PL_OK;
+}
+
+static bool all_same(const struct pl_vq_data *data)
+{
+    for (int64_t i = 1; i < data->count; i++)
+        if (memcmp(data->vectors, data->vectors + i * data->size,
+                   (size_t)data->size * sizeof *data->vectors) != 0)
+            return false;
+    return true;
+}
+
+static void normalise(const struct pl_vq_data *data)
+{
+    for (int64_t i = 0; i < data->count; i++)
+        for (int64_t k = 0; k < data->size; k++) {
+            pl_real *x = &data->vectors[i * data->size + k];
+            *x = (pl_real)(((double)*x - data->mean[k]) / data->scale);
+        }
+}
+
+/* rows [count, width] times scale, plus the mean */
+static void move_rows(struct pl_variable *rows, double scale, const double *mean, int64_t count,
+                      int64_t width)
+{
+    for (int64_t i = 0; i < count * width; i++)
+        rows->value[i] = (pl_real)((double)rows->value[i] * scale + (mean ? mean[i % width] : 0));
+}
+
+/* Codebook, or map and bias, in the units of the data: the mean goes to the first level. */
+static void restore_codebook(struct pl_vq *vq, const struct pl_vq_data *data)
+{
+    int64_t dim = vq->options.dim, levels = vq->options.levels, codes = vq->options.codes;
+    if (!vq->map) {
+        move_rows(vq->codebook, data->scale, NULL, levels * codes, dim);
+        move_rows(vq->codebook, 1, data->mean, codes, dim);
+        return;
+    }
+    move_rows(vq->map, data->scale, NULL, levels * dim, dim);
+    move_rows(vq->bias, data->scale, NULL, levels, dim);
+    move_rows(vq->bias, 1, data->mean, 1, dim);
+}
+
+/* The first layer undoes what was done to the vectors, the last one does it. */
+static void restore_layers(struct pl_vq *vq, const struct pl_vq_data *data)
+{
+    int64_t hidden = vq->options.hidden, size = vq->size;
+    for (int64_t j = 0; j < hidden; j++) {
+        double moved = 0;
+        for (int64_t k = 0; k < size; k++) {
+            pl_real *w = &vq->encoder[0]->value[j * size + k];
+            *w = (pl_real)((double)*w / data->scale);
+            moved += (double)*w * data->mean[k];
+        }
+        vq->encoder[1]->value[j] = (pl_real)((double)vq->encoder[1]->value[j] - moved);
+    }
+    move_rows(vq->decoder[2], data->scale, NULL, size, hidden);
+    move_rows(vq->decoder[3], data->scale, data->mean, 1, size);
+}
+
+/* ---- Warnings ----------------------------------------------------------------------------- */
+
+/* Finds the moments that vectors are brought to 0 and 1 by, and warns of what is likely wrong. */
+static enum pl_status check_data(struct pl_context *context, const struct pl_vq *vq,
+                                 struct pl_vq_data *data)
+{
+    const struct pl_vq_options *options = &vq->options;
+    double norm = 0;
+    if (data->count == 0)
+        return pl_fail(context, PL_BAD_DATA, "there are no vectors to train on");
+    if (find_moments(context, data))
+        return context->status;
+    if (options->codes > data->count)
+        pl_warn(context, "%lld codes for %lld vectors: there are more codes than can be used",
+                (long long)options->codes, (long long)data->count);
+    if (all_same(data)) {
+        pl_warn(context, "all vectors are the same: one code will stand for them all");
+        data->scale = 1;
+    }
+    for (int64_t k = 0; k < data->size; k++)
+        norm += data->mean[k] * data->mean[k];
+    norm = sqrt(norm + data->scale * data->scale * (double)data->size);
+    if (!options->normalise && options->encoder == PL_VQ_NONE &&
+        options->method != PL_VQ_KMEANS && norm > 1e3)
+        pl_warn(context,
+                "the vectors are %.0f times as long as codes start: they may all fall to a few "
+                "(leave out --no-normalise)",
+                norm);
+    if (!options->normalise) {
+        memset(data->mean, 0, (size_t)data->size * sizeof *data->mean);
+        data->scale = 1;
+    }
+    return PL_OK;
+}
+
+static void warn_of_collapse(struct pl_context *context, double usage, int64_t used)
+{
+    if (usage < 0.05)
+        pl_warn(context,
+                "only %lld codes (%.1f %%) are used: codes of another size than the vectors, too "
+                "high a --lr and too small a --batch are the usual causes",
+                (long long)used, 100 * usage);
+}
+
+/* ---- What came of it ---------------------------------------------------------------------- */
+
+struct score {
+    int64_t *counts; /* [levels, codes] */
+    int32_t *codes;
+    pl_real *decoded;
+    double square;
+};
+
+static enum pl_status score_rows(struct pl_context *context, struct pl_coder *coder,
+                                 const pl_real *vectors, int64_t rows, struct score *score)
+{
+    const struct pl_vq *vq = coder->vq;
+    int64_t levels = vq->options.levels;
+    if (pl_coder_encode(context, coder, vectors, rows, score->codes) ||
+        pl_coder_decode(context, coder, score->codes, rows, levels, score->decoded))
+        return context->status;
+    for (int64_t i = 0; i < rows * levels; i++)
+        score->counts[i % levels * vq->options.codes + score->codes[i]]++;
+    for (int64_t i = 0; i < rows; i++)
+        score->square += pl_square_distance(vq->size, vectors + i * vq->size,
+                                            score->decoded + i * vq->size);
+    return PL_OK;
+}
+
+static enum pl_status find_score(struct pl_context *context, const struct pl_vq *vq,
+                                 const pl_real *vectors, int64_t count, struct score *score)
+{
+    struct pl_coder coder;
+    enum pl_status status = pl_coder_init(context, &coder, vq, true);
+    for (int64_t row = 0; row < count && status == PL_OK; row += PL_CODER_ROWS) {
+        int64_t rows = count - row < PL_CODER_ROWS ? count - row : PL_CODER_ROWS;
+        status = score_rows(context, &coder, vectors + row * vq->size, rows, score);
+    }
+    if (coder.vq)
+        pl_coder_release(&coder);
+    return status;
+}
+
+/* Codes all vectors with what was trained. */
+static enum pl_status report(struct pl_context *context, const struct pl_vq *vq,
+                             const struct pl_vq_data *data, struct pl_vq_result *result)
+{
+    int64_t levels = vq->options.levels, codes = vq->options.codes, used = 0;
+    struct score score = {
+        .counts = pl_new(context, (size_t)(levels * codes), sizeof *score.counts),
+        .codes = pl_new(context, (size_t)(PL_CODER_ROWS * levels), sizeof *score.codes),
+        .decoded = pl_new(context, PL_CODER_ROWS, (size_t)vq->size * sizeof *score.decoded),
+    };
+    enum pl_status status =
+        score.counts && score.codes && score.decoded ? PL_OK : context->status;
+    if (status == PL_OK)
+        status = find_score(context, vq, data->vectors, data->count, &score);
+    *result = (struct pl_vq_result){0};
+    for (int64_t level = 0; level < levels && status == PL_OK; level++) {
+        struct pl_usage usage = pl_usage_of(score.counts + level * codes, codes);
+        used += usage.used;
+        result->usage += usage.share / (double)levels;
+        result->perplexity += usage.perplexity / (double)levels;
+    }
+    result->mse = score.square / (double)(data->count * data->size) * data->scale * data->scale;
+    if (status == PL_OK)
+        warn_of_collapse(context, result->usage, used);
+    free(score.counts);
+    free(score.codes);
+    free(score.decoded);
+    return status;
+}
+
+static enum pl_status train(struct pl_context *context, struct pl_vq *vq,
+                            const struct pl_vq_data *data, const struct pl_vq_progress *progress,
+                            struct pl_vq_result *result)
+{
+    enum pl_status status = vq->options.method == PL_VQ_KMEANS
+                                ? pl_vq_kmeans(context, vq, data, progress)
+                                : pl_vq_descend(context, vq, data, progress);
+    if (status == PL_OK)
+        status = pl_vq_settle(context, vq);
+    if (status == PL_OK)
+        status = report(context, vq, data, result);
+    if (status == PL_OK && vq->encoder[0])
+        restore_layers(vq, data);
+    else if (status == PL_OK)
+        restore_codebook(vq, data);
+    return status ? status : pl_vq_settle(context, vq);
+}
+
+enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real *vectors,
+                           int64_t count, const struct pl_vq_progress *progress,
+                           struct pl_vq_result *result)
+{
+    struct pl_vq_data data = {.vectors = vectors, .count = count, .size = vq->size};
+    enum pl_status status = pl_parameters_values(context, &vq->parameters);
+    if (status == PL_OK)
+        status = check_data(context, vq, &data);
+    if (status == PL_OK)
+        normalise(&data);
+    if (status == PL_OK)
+        status = train(context, vq, &data, progress, result);
+    free(data.mean);
+    return status;
+}

@@ -1,0 +1,206 @@
+/* vq-train: a codebook for the vectors of a stream.
+ * SPDX-License-Identifier: MIT */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "base/version.h"
+#include "cli/tool.h"
+#include "quantize/source.h"
+#include "quantize/vq.h"
+#include "stream/history.h"
+#include "tensor/blas.h"
+
+struct command {
+    struct pl_vq_options vq;
+    const char *patch; /* "4x4"; NULL: frames */
+    int64_t frame;     /* rows of a vector */
+};
+
+static const struct pl_option options[] = {
+    PL_VQ_OPTIONS(struct command, vq),
+    PL_TEXT(struct command, patch, "patch", 0, NULL, "HEIGHTxWIDTH",
+            "vectors are patches of pictures, of so many pixels", "4x4"),
+    PL_INT(struct command, frame, "frame", 0, "1", 1, PL_FRAME_MOST, "N",
+           "vectors are N rows together: samples of sound, or the rows of a table", "64"),
+    PL_OPTIONS_END,
+};
+
+/* All vectors of all inputs. */
+struct work {
+    struct pl_cut cut;
+    struct pl_vq vq;
+    float *vectors; /* [count, size] */
+    int64_t count, size;
+    struct pl_history history;
+};
+
+static enum pl_status take_side(struct pl_context *context, const char *text, size_t size,
+                                int64_t *side)
+{
+    return pl_parse_int64(text, size, side) && *side >= 1 && *side <= PL_PATCH_MOST
+               ? PL_OK
+               : pl_fail(context, PL_USAGE,
+                         "--patch: '%.*s' is no number of pixels from 1 to %d; 4x4 is a patch",
+                         (int)size, text, PL_PATCH_MOST);
+}
+
+static enum pl_status find_cut(struct pl_context *context, const struct command *command,
+                               struct pl_cut *cut)
+{
+    *cut = (struct pl_cut){.height = command->frame};
+    if (!command->patch)
+        return PL_OK;
+    if (command->frame > 1)
+        return pl_fail(context, PL_USAGE, "--patch and --frame: vectors are one or the other");
+    size_t height = strcspn(command->patch, "x");
+    const char *width = command->patch + height + (command->patch[height] != '\0');
+    if (take_side(context, command->patch, height, &cut->height))
+        return context->status;
+    return take_side(context, width, strlen(width), &cut->width);
+}
+
+/* Adds the vectors of one tensor. */
+static enum pl_status add_sheet(struct pl_context *context, struct work *work,
+                                struct pl_vector_source *source, size_t index)
+{
+    const struct pl_sheet *sheet = &source->sheets[index];
+    struct pl_cutter cutter;
+    size_t row = (size_t)work->size * sizeof(float);
+    float *vectors = pl_resize(context, work->vectors, (size_t)(work->count + sheet->vectors), row);
+    if (!vectors)
+        return context->status;
+    work->vectors = vectors;
+    enum pl_status status =
+        pl_cutter_open(context, &cutter, sheet, source->store.reader, source->entries[index]);
+    int64_t count = 0;
+    if (status == PL_OK)
+        status = pl_cutter_next(context, &cutter, sheet->vectors,
+                                vectors + work->count * work->size, &count);
+    pl_cutter_close(&cutter);
+    work->count += count;
+    return status;
+}
+
+/* Adds the vectors of a segment; the first tells their size. */
+static enum pl_status add_segment(struct pl_run *run, struct work *work,
+                                  struct pl_vector_source *source, const char *path)
+{
+    struct pl_context *context = &run->context;
+    enum pl_status status = pl_vector_source_cut(context, source, &work->cut);
+    for (size_t i = 0; i < source->count && work->size == 0; i++)
+        work->size = source->sheets[i].size;
+    if (status == PL_OK && work->size > 0)
+        status = pl_vector_source_expect(context, source, work->size);
+    for (size_t i = 0; i < source->count && status == PL_OK; i++)
+        if (source->sheets[i].vectors > 0)
+            status = add_sheet(context, work, source, i);
+    return status ? status
+                  : pl_history_input(context, &work->history, path, pl_vector_source_sum(source),
+                                     source->history.root);
+}
+
+static enum pl_status add_operand(struct pl_run *run, struct work *work, const char *path)
+{
+    struct pl_context *context = &run->context;
+    struct pl_vector_source source;
+    bool found = true;
+    enum pl_status status = pl_vector_source_open(context, &source, path, NULL);
+    while (status == PL_OK && found) {
+        status = pl_vector_source_next(context, &source, &found);
+        if (status == PL_OK && found)
+            status = add_segment(run, work, &source, path);
+    }
+    if (source.store.input)
+        pl_vector_source_close(&source);
+    return status;
+}
+
+static void say_step(void *user, int64_t done, int64_t steps, double loss)
+{
+    struct pl_run *run = user;
+    if (done == 1)
+        pl_progress_start(&run->progress, "training", "steps", (uint64_t)steps);
+    pl_progress_add(&run->progress, 1);
+    snprintf(run->progress.note, sizeof run->progress.note, "loss %.4g", loss);
+    pl_run_progress(run);
+}
+
+static enum pl_status train(struct pl_run *run, const struct command *command, struct work *work)
+{
+    struct pl_context *context = &run->context;
+    const struct pl_vq_progress progress = {say_step, run};
+    struct pl_vq_options vq = command->vq;
+    struct pl_vq_result result;
+    int count = run->operand_count > 0 ? run->operand_count : 1;
+    enum pl_status status = find_cut(context, command, &work->cut);
+    for (int i = 0; i < count && status == PL_OK; i++)
+        status = add_operand(run, work, pl_run_operand(run, i));
+    if (status == PL_OK && work->count == 0)
+        status = pl_fail(context, PL_BAD_DATA, "there are no vectors to train on");
+    vq.seed = (uint64_t)run->common.seed;
+    if (status == PL_OK)
+        status = pl_vq_init(context, &work->vq, &vq, &work->cut, work->size);
+    if (status == PL_OK)
+        status = pl_vq_train(context, &work->vq, work->vectors, work->count, &progress, &result);
+    if (status == PL_OK)
+        pl_run_note(run,
+                    "%lld vectors of %lld numbers: usage %.1f %%, perplexity %.1f, mse %.6g",
+                    (long long)work->count, (long long)work->size, 100 * result.usage,
+                    result.perplexity, result.mse);
+    return status;
+}
+
+static enum pl_status run_command(struct pl_run *run, void *arguments)
+{
+    struct pl_context *context = &run->context;
+    struct work work = {0};
+    if (pl_run_binary_output(run))
+        return context->status;
+    struct pl_writer *writer = pl_writer_open(context, run->common.output);
+    if (!writer)
+        return context->status;
+    enum pl_status status = pl_history_start(context, &work.history, run->tool->name, PL_VERSION,
+                                             run->argc, run->argv, run->common.seed);
+    if (status == PL_OK)
+        status = train(run, arguments, &work);
+    if (status == PL_OK)
+        status = pl_vq_write(context, &work.vq, writer);
+    if (status == PL_OK && run->common.history)
+        status = pl_history_write(context, &work.history, writer);
+    if (status == PL_OK)
+        status = pl_writer_end(context, writer);
+    if (status == PL_OK)
+        status = pl_writer_commit(context, writer);
+    else
+        pl_writer_abort(context, writer, run->tool->name);
+    pl_history_release(&work.history);
+    pl_vq_release(&work.vq);
+    free(work.vectors);
+    return status;
+}
+
+static const struct pl_example examples[] = {
+    {"vq-train --codes 64 --frame 24 data/beijing.csv > days.plumb", "Days of a series as codes"},
+    {NULL, NULL}};
+
+static const char *const unused[] = {"explain", "memory", NULL};
+
+int main(int argc, char **argv)
+{
+    static const struct pl_tool tool = {
+        .name = "vq-train",
+        .summary = "train a codebook for the vectors of a stream",
+        .operands = "[DATA ...]",
+        .most = -1,
+        .options = options,
+        .unused = unused,
+        .command_size = sizeof(struct command),
+        .examples = examples,
+        .see_also = "vq-encode(1), vq-decode(1), vq-stats(1), ts-import(1)",
+        .run = run_command,
+        .describe = pl_blas_describe,
+    };
+    return pl_tool_main(&tool, argc, argv);
+}
