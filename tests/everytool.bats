@@ -23,6 +23,10 @@ row() {
     lin-eval) INPUT=series.plumb COMMAND='lin-eval model.plumb' ;;
     lin-generate) INPUT=language.plumb COMMAND='lin-generate -n 200' ;;
     lin-merge) INPUT=model.plumb COMMAND='lin-merge - other-model.plumb' ;;
+    vq-train) INPUT=series.plumb COMMAND='vq-train --codes 16 --steps 20' ;;
+    vq-encode) INPUT=series.plumb COMMAND='vq-encode codebook.plumb' ;;
+    vq-decode) INPUT=codes.plumb COMMAND='vq-decode codebook.plumb' ;;
+    vq-stats) INPUT=codes.plumb COMMAND='vq-stats codebook.plumb' ;;
     lin-task) INPUT=series.csv COMMAND='lin-task lorenz --rows 200' ;;
     tok-train) INPUT=series.csv COMMAND='tok-train --vocab 300' ;;
     tok-encode) INPUT=series.csv COMMAND='tok-encode tokenizer.json' ;;
@@ -53,7 +57,9 @@ inputs() {
     tok-train -q --vocab 300 series.csv -o tokenizer.json || return
     tok-encode --no-history tokenizer.json series.csv -o tokens.plumb || return
     lin-train -q -m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --seq 16 --batch 1 --steps 1 series.csv \
-        -o language.plumb
+        -o language.plumb || return
+    vq-train -q --codes 16 --steps 20 series.plumb -o codebook.plumb || return
+    vq-encode -q codebook.plumb series.plumb -o codes.plumb
 }
 
 setup_file() {

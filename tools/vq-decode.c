@@ -16,8 +16,9 @@ static enum pl_status run(struct pl_run *run, void *fields)
 }
 
 static const struct pl_example examples[] = {
-    {"vq-decode codebook.plumb codes.plumb | ts-export -f png > picture.png",
-     "A picture from its codes"},
+    {"vq-train --codes 256 --patch 4x4 data/parrot.png > p.cb && vq-encode p.cb data/parrot.png | "
+     "vq-decode p.cb - | ts-export -f png > back.png",
+     "A picture by way of its codes"},
     {NULL, NULL},
 };
 

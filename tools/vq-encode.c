@@ -22,8 +22,8 @@ static enum pl_status run(struct pl_run *run, void *fields)
 }
 
 static const struct pl_example examples[] = {
-    {"vq-train --codes 64 --frame 24 data/beijing.csv | vq-encode - data/beijing.csv | ts-info",
-     "A series as codes of its days"},
+    {"vq-train --codes 256 --patch 4x4 data/parrot.png | vq-encode - data/parrot.png > codes.plumb",
+     "A picture as codes of its patches"},
     {NULL, NULL},
 };
 

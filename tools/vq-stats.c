@@ -212,7 +212,9 @@ static enum pl_status run_command(struct pl_run *run, void *fields)
 }
 
 static const struct pl_example examples[] = {
-    {"vq-stats --json codebook.plumb codes.plumb picture.plumb", "Usage, perplexity, mse and psnr"},
+    {"vq-train --codes 256 --patch 4x4 data/parrot.png > p.cb && vq-encode p.cb data/parrot.png | "
+     "vq-stats --json p.cb - data/parrot.png",
+     "Usage, perplexity, mse and psnr of a picture"},
     {NULL, NULL},
 };
 

@@ -80,7 +80,7 @@ static enum pl_status add_sheet(struct pl_context *context, struct work *work,
                                 vectors + work->count * work->size, &count);
     pl_cutter_close(&cutter);
     work->count += count;
-    return status;
+    return status ? pl_fail_at(context, "%s", pl_reader_name(source->store.input)) : PL_OK;
 }
 
 /* Adds the vectors of a segment; the first tells their size. */
@@ -145,8 +145,7 @@ static enum pl_status train(struct pl_run *run, const struct command *command, s
     if (status == PL_OK)
         status = pl_vq_train(context, &work->vq, work->vectors, work->count, &progress, &result);
     if (status == PL_OK)
-        pl_run_note(run,
-                    "%lld vectors of %lld numbers: usage %.1f %%, perplexity %.1f, mse %.6g",
+        pl_run_note(run, "%lld vectors of %lld numbers: usage %.1f %%, perplexity %.1f, mse %.6g",
                     (long long)work->count, (long long)work->size, 100 * result.usage,
                     result.perplexity, result.mse);
     return status;
@@ -182,7 +181,7 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"vq-train --codes 64 --frame 24 data/beijing.csv > days.plumb", "Days of a series as codes"},
+    {"vq-train --codes 256 --patch 4x4 data/parrot.png > patches.cb", "Patches of a picture"},
     {NULL, NULL}};
 
 static const char *const unused[] = {"explain", "memory", NULL};

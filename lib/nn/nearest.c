@@ -36,9 +36,9 @@
 #endif
 
 enum {
-    ROWS = 256,   /* of a block */
+    ROWS = 256,  /* of a block */
     CODES = 512, /* of a block: its scores stay in the second-level cache */
-    GROUPS = 32   /* of a block of codes */
+    GROUPS = 32  /* of a block of codes */
 };
 
 static int64_t code_blocks(const struct pl_nearest *nearest)
@@ -108,8 +108,8 @@ void pl_nearest_set(struct pl_nearest *nearest, const pl_real *codes)
 
 PL_KERNEL double square_distance(int64_t width, const pl_real *a, const pl_real *b)
 {
-    typedef pl_real real8 __attribute__((vector_size(8 * sizeof(pl_real)),
-                                         aligned(sizeof(pl_real)), may_alias));
+    typedef pl_real real8
+        __attribute__((vector_size(8 * sizeof(pl_real)), aligned(sizeof(pl_real)), may_alias));
     pl_double8 lanes = {0};
     int64_t i = 0;
     for (; i + 8 <= width; i += 8) {
@@ -149,8 +149,8 @@ PL_KERNEL void group_maxima(int64_t count, const pl_real *scores, pl_real *maxim
         maxima[g] = scores[i] > maxima[g] ? scores[i] : maxima[g];
 }
 
-PL_CLONES static void all_maxima(int64_t rows, int64_t count, const pl_real *scores,
-                                 int64_t stride, pl_real *maxima)
+PL_CLONES static void all_maxima(int64_t rows, int64_t count, const pl_real *scores, int64_t stride,
+                                 pl_real *maxima)
 {
     for (int64_t row = 0; row < rows; row++)
         group_maxima(count, scores + row * CODES, maxima + row * stride);

@@ -31,8 +31,7 @@ void pl_nearest_set(struct pl_nearest *nearest, const pl_real *codes);
  * all finite.  2 rows count (width + 1) operations; memory does not grow with rows.
  * pl_blas_open first. */
 enum pl_status pl_nearest_find(struct pl_context *context, const struct pl_nearest *nearest,
-                               const pl_real *vectors, int64_t rows,
-                               int32_t *found) PL_MUST_CHECK;
+                               const pl_real *vectors, int64_t rows, int32_t *found) PL_MUST_CHECK;
 
 /* |a - b|^2 in double precision, summed in one fixed order. */
 double pl_square_distance(int64_t width, const pl_real *a, const pl_real *b);

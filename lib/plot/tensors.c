@@ -163,8 +163,7 @@ static bool is_step(const char *name)
 {
     const char *dot = strrchr(name, '.');
     const char *last = dot ? dot + 1 : name;
-    return strcmp(last, "step") == 0 || strcmp(last, "epoch") == 0 ||
-           strcmp(last, "bits") == 0;
+    return strcmp(last, "step") == 0 || strcmp(last, "epoch") == 0 || strcmp(last, "bits") == 0;
 }
 
 static enum pl_status copy_curve(struct pl_context *context, struct pl_arena *arena,

@@ -10,7 +10,7 @@ struct pl_coder {
     const struct pl_vq *vq;
     struct pl_nearest *levels; /* [levels] */
     struct pl_tape tape;       /* of the encoder and of the decoder */
-    pl_real *rest;               /* what is left over at a level */
+    pl_real *rest;             /* what is left over at a level */
     int32_t *found;            /* codes of a level */
     pl_real *vectors;          /* room for the caller: [PL_CODER_ROWS, size] */
     int32_t *codes;            /* and [PL_CODER_ROWS, levels] */
@@ -27,8 +27,8 @@ void pl_coder_release(struct pl_coder *coder);
 /* codes [rows, levels] of vectors [rows, size]; rows at most PL_CODER_ROWS. */
 enum pl_status pl_coder_encode(struct pl_context *context, struct pl_coder *coder,
                                const pl_real *vectors, int64_t rows, int32_t *codes) PL_MUST_CHECK;
-/* vectors [rows, size] of codes [rows, levels of the codebook], each in 0..K-1; of the first `levels`
- * of each row alone, at least one. */
+/* vectors [rows, size] of codes [rows, levels of the codebook], each in 0..K-1; of the first
+ * `levels` of each row alone, at least one. */
 enum pl_status pl_coder_decode(struct pl_context *context, struct pl_coder *coder,
                                const int32_t *codes, int64_t rows, int64_t levels,
                                pl_real *vectors) PL_MUST_CHECK;

@@ -50,8 +50,8 @@ enum pl_status pl_codes_write(struct pl_context *context, const struct pl_codes 
     struct pl_meta_node *list = pl_meta_add_list(context, &meta, root, "tensors");
     for (size_t i = 0; i < codes->count; i++)
         write_sheet(context, &codes->sheets[i], codes->records[i], &meta, list);
-    enum pl_status status = pl_meta_ok(&meta, context) ? pl_writer_kind(context, writer, "codes")
-                                                       : context->status;
+    enum pl_status status =
+        pl_meta_ok(&meta, context) ? pl_writer_kind(context, writer, "codes") : context->status;
     if (status == PL_OK)
         status = pl_writer_meta(context, writer, "codes", meta.root);
     pl_meta_release(&meta);
@@ -73,7 +73,8 @@ static enum pl_status read_sheet(struct pl_context *context, struct pl_codes *co
     const struct pl_meta_node *shape = pl_meta_find(map, "shape");
     if (!name || !record || !pl_dtype_parse(dtype_name, strlen(dtype_name), &dtype) || !shape ||
         shape->count > PL_MAX_RANK)
-        return pl_fail(context, PL_BAD_DATA, "tensor %zu has no name, codes, dtype or shape", index);
+        return pl_fail(context, PL_BAD_DATA, "tensor %zu has no name, codes, dtype or shape",
+                       index);
     for (const struct pl_meta_node *node = shape->child; node; node = node->next) {
         dims[rank] = -1;
         if (pl_meta_int(context, node, "", &dims[rank]))
@@ -83,10 +84,9 @@ static enum pl_status read_sheet(struct pl_context *context, struct pl_codes *co
     }
     name = pl_arena_text(context, &codes->arena, name, strlen(name));
     codes->records[index] = pl_arena_text(context, &codes->arena, record, strlen(record));
-    return name && codes->records[index]
-               ? pl_cut_plan(context, &codes->cut, codes->kind, name, dtype, rank, dims,
-                             &codes->sheets[index])
-               : context->status;
+    return name && codes->records[index] ? pl_cut_plan(context, &codes->cut, codes->kind, name,
+                                                       dtype, rank, dims, &codes->sheets[index])
+                                         : context->status;
 }
 
 static enum pl_status read_head(struct pl_context *context, struct pl_codes *codes,
@@ -94,7 +94,8 @@ static enum pl_status read_head(struct pl_context *context, struct pl_codes *cod
 {
     const char *sum = "", *kind = "tensors";
     int64_t bits = 0;
-    if (pl_meta_text(context, root, "codebook", &sum) || pl_meta_text(context, root, "kind", &kind) ||
+    if (pl_meta_text(context, root, "codebook", &sum) ||
+        pl_meta_text(context, root, "kind", &kind) ||
         pl_meta_int(context, root, "codes", &codes->codes) ||
         pl_meta_int(context, root, "levels", &codes->levels) ||
         pl_meta_int(context, root, "bits", &bits) || pl_cut_read(context, root, &codes->cut))

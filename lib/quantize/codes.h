@@ -23,9 +23,9 @@ struct pl_codes {
     int64_t codes, levels; /* K, and codes of a vector */
     int bits;              /* of a packed code; 0: not packed */
     struct pl_cut cut;
-    const char *kind;         /* of the stream that was encoded */
-    struct pl_sheet *sheets;  /* [count] */
-    const char **records;     /* [count]: names of their tensors of codes */
+    const char *kind;        /* of the stream that was encoded */
+    struct pl_sheet *sheets; /* [count] */
+    const char **records;    /* [count]: names of their tensors of codes */
     size_t count;
     struct pl_arena arena; /* of the texts */
 };

@@ -136,13 +136,12 @@ static enum pl_status not_finite(struct pl_context *context, const struct pl_cut
                                  int64_t element, float value)
 {
     const struct pl_sheet *sheet = cutter->sheet;
-    return pl_fail(context, PL_BAD_DATA,
-                   "tensor '%s': row %lld, number %lld is %s: quantize finite numbers only",
-                   sheet->name,
-                   (long long)(cutter->done / sheet->across * sheet->patch_height +
-                               element / (sheet->width * sheet->channels)),
-                   (long long)(element % (sheet->width * sheet->channels)),
-                   isnan(value) ? "NaN" : "infinite");
+    return pl_fail(
+        context, PL_BAD_DATA,
+        "tensor '%s': row %lld, number %lld is %s: quantize finite numbers only", sheet->name,
+        (long long)(cutter->done / sheet->across * sheet->patch_height +
+                    element / (sheet->width * sheet->channels)),
+        (long long)(element % (sheet->width * sheet->channels)), isnan(value) ? "NaN" : "infinite");
 }
 
 /* Takes `count` elements of the tensor as floats. */

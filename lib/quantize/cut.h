@@ -3,7 +3,7 @@
  *
  * A picture is cut into patches, anything else into frames of rows: a row is one step along the
  * first axis, so frames of one row are the rows themselves, and frames of sound are so many samples
- * of all channels.  Both are the same: a frame is a patch of a picture that is one pixel wide.  What
+ * of all channels.  Both are the same: a frame is a patch of a picture that is one pixel wide. What
  * does not fill the last patch is filled up with the last row or column that there is, and cut off
  * again on the way back. */
 #ifndef PL_QUANTIZE_CUT_H
@@ -29,14 +29,14 @@ struct pl_sheet {
     enum pl_dtype dtype;
     int rank;
     int64_t dims[PL_MAX_RANK];
-    double scale; /* stored values by this are what vectors hold: 255 for bytes of pictures */
-    bool patches;            /* not frames */
-    int64_t pictures;        /* of height x width pixels of `channels` numbers */
+    double scale;     /* stored values by this are what vectors hold: 255 for bytes of pictures */
+    bool patches;     /* not frames */
+    int64_t pictures; /* of height x width pixels of `channels` numbers */
     int64_t height, width, channels;
     int64_t patch_height, patch_width;
     int64_t down, across; /* vectors of a picture */
     int64_t vectors;      /* of all: pictures x down x across, in this order */
-    int64_t size;         /* numbers of a vector: rows, columns and channels of a patch in this order */
+    int64_t size; /* numbers of a vector: rows, columns and channels of a patch in this order */
 };
 
 /* Whether a tensor of a stream of that kind holds vectors: `values` of a series, of pictures not

@@ -95,14 +95,13 @@ static enum pl_status no_vectors(struct pl_context *context, const struct pl_vec
                                  const struct pl_cut *cut)
 {
     const struct pl_directory *directory = &source->store.directory;
-    return pl_fail(context, PL_BAD_DATA,
-                   "%s: no vectors among %zu tensor%s, of which '%s' has rank %d (%s)",
-                   pl_reader_name(source->store.input), directory->count,
-                   directory->count == 1 ? "" : "s", directory->entries[0].name,
-                   directory->entries[0].rank,
-                   cut->height == 1 && cut->width == 0
-                       ? "rows are vectors: rank 2 at least; --frame cuts frames of a single row"
-                       : "patches and frames are cut from tensors of rows");
+    return pl_fail(
+        context, PL_BAD_DATA, "%s: no vectors among %zu tensor%s, of which '%s' has rank %d (%s)",
+        pl_reader_name(source->store.input), directory->count, directory->count == 1 ? "" : "s",
+        directory->entries[0].name, directory->entries[0].rank,
+        cut->height == 1 && cut->width == 0
+            ? "rows are vectors: rank 2 at least; --frame cuts frames of a single row"
+            : "patches and frames are cut from tensors of rows");
 }
 
 enum pl_status pl_vector_source_cut(struct pl_context *context, struct pl_vector_source *source,

@@ -10,7 +10,7 @@
 struct pl_vector_source {
     struct pl_store store;
     struct pl_source source;
-    char *kind;             /* of the segment */
+    char *kind;                    /* of the segment */
     struct pl_meta history, codes; /* its documents; empty when it has none */
     struct pl_sheet *sheets;
     const struct pl_directory_entry **entries; /* of the sheets */
@@ -20,7 +20,8 @@ struct pl_vector_source {
 
 /* import may be NULL. */
 enum pl_status pl_vector_source_open(struct pl_context *context, struct pl_vector_source *source,
-                                     const char *path, const struct pl_import *import) PL_MUST_CHECK;
+                                     const char *path,
+                                     const struct pl_import *import) PL_MUST_CHECK;
 void pl_vector_source_close(struct pl_vector_source *source);
 
 /* Goes to the next segment; *found = false at the end. */
@@ -37,8 +38,8 @@ enum pl_status pl_vector_source_expect(struct pl_context *context,
                                        const struct pl_vector_source *source,
                                        int64_t size) PL_MUST_CHECK;
 
-/* Copies what is not quantized: all records but the kind, the history, `meta: codes` and the tensors
- * for which `left_out` holds. */
+/* Copies what is not quantized: all records but the kind, the history, `meta: codes` and the
+ * tensors for which `left_out` holds. */
 typedef bool pl_left_out_fn(const void *user, const char *tensor);
 enum pl_status pl_vector_source_copy(struct pl_context *context, struct pl_vector_source *source,
                                      pl_left_out_fn *left_out, const void *user,

@@ -124,8 +124,8 @@ static enum pl_status pass(struct pl_context *context, struct pl_vq_stats *stats
 
 static enum pl_status compare_sheet(struct pl_context *context, struct pl_vq_stats *stats,
                                     struct pl_vq_book *book, struct pl_vector_source *source,
-                                    struct pl_vector_source *original,
-                                    const struct pl_codes *codes, size_t index)
+                                    struct pl_vector_source *original, const struct pl_codes *codes,
+                                    size_t index)
 {
     const struct pl_sheet *sheet = &codes->sheets[index];
     const struct pl_directory_entry *entry;
@@ -144,8 +144,8 @@ static enum pl_status compare_sheet(struct pl_context *context, struct pl_vq_sta
     if (status == PL_OK && !pl_shape_count(sheet->rank, sheet->dims, &numbers))
         numbers = 0; /* cannot be: it was read */
     stats->numbers += numbers;
-    stats->full_scale = sheet->scale > 1 || strcmp(codes->kind, "images") == 0 ||
-                        strcmp(codes->kind, "audio") == 0;
+    stats->full_scale =
+        sheet->scale > 1 || strcmp(codes->kind, "images") == 0 || strcmp(codes->kind, "audio") == 0;
     return status;
 }
 

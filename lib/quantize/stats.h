@@ -9,9 +9,9 @@
 /* Over all segments that were added. */
 struct pl_vq_stats {
     int64_t vectors;
-    int64_t *counts; /* [levels, codes] */
-    double *squares; /* [levels]: of the error when only the levels up to this one are decoded */
-    int64_t numbers; /* that were compared; 0: there was no original */
+    int64_t *counts;  /* [levels, codes] */
+    double *squares;  /* [levels]: of the error when only the levels up to this one are decoded */
+    int64_t numbers;  /* that were compared; 0: there was no original */
     double low, high; /* of the original's values */
     bool full_scale;  /* pictures or sound: the peak is 1 */
 };

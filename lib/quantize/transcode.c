@@ -118,7 +118,8 @@ enum pl_status pl_vq_encode_segment(struct pl_context *context, struct pl_vq_boo
     if (status == PL_OK)
         status = pl_vector_source_copy(context, source, is_sheet, source, writer);
     if (status == PL_OK)
-        status = encode_sheets(context, book, source, &codes, (enum pl_codec)options->codec, writer);
+        status =
+            encode_sheets(context, book, source, &codes, (enum pl_codec)options->codec, writer);
     pl_codes_release(&codes);
     return status;
 }
@@ -183,8 +184,8 @@ static enum pl_status decode_sheet(struct pl_context *context, struct pl_vq_book
         if (status)
             status = pl_fail_at(context, "%s", pl_reader_name(source->store.input));
         if (status == PL_OK && count > 0)
-            status = pl_coder_decode(context, coder, coder->codes, count, codes->levels,
-                                     coder->vectors);
+            status =
+                pl_coder_decode(context, coder, coder->codes, count, codes->levels, coder->vectors);
         if (status == PL_OK && count > 0)
             status = pl_joiner_put(context, &joiner, coder->vectors, count);
     }

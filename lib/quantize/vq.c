@@ -13,10 +13,11 @@ static enum pl_status check_options(struct pl_context *context, struct pl_vq_opt
     if (options->dim == 0)
         options->dim = encoder ? LATENT : size;
     if (!encoder && options->dim != size)
-        return pl_fail(context, PL_USAGE,
-                       "--dim %lld: the vectors have %lld numbers, and only an encoder changes that "
-                       "(--encoder mlp)",
-                       (long long)options->dim, (long long)size);
+        return pl_fail(
+            context, PL_USAGE,
+            "--dim %lld: the vectors have %lld numbers, and only an encoder changes that "
+            "(--encoder mlp)",
+            (long long)options->dim, (long long)size);
     if (encoder && options->method == PL_VQ_KMEANS)
         return pl_fail(context, PL_USAGE, "--method kmeans trains no encoder");
     if (options->both && options->method != PL_VQ_SIMVQ)
@@ -42,8 +43,9 @@ static bool add_layers(struct pl_context *context, struct pl_vq *vq, const char 
 {
     const int64_t widths[] = {in, vq->options.hidden, out};
     for (int i = 0; i < 2; i++) {
-        layers[2 * i] = pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO,
-                                         PL_DIMS(widths[i + 1], widths[i]), "%s.%d.weight", name, i);
+        layers[2 * i] =
+            pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO,
+                             PL_DIMS(widths[i + 1], widths[i]), "%s.%d.weight", name, i);
         layers[2 * i + 1] = pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO,
                                              PL_DIMS(widths[i + 1]), "%s.%d.bias", name, i);
         if (!layers[2 * i] || !layers[2 * i + 1])

@@ -34,8 +34,8 @@ enum pl_vq_gradient { PL_VQ_STRAIGHT, PL_VQ_ROTATION };
 struct pl_vq_options {
     int method; /* enum pl_vq_method */
     int64_t codes, levels;
-    int64_t dim;  /* of z; 0: that of the vectors, with an encoder 32 */
-    int encoder;  /* enum pl_vq_encoder */
+    int64_t dim; /* of z; 0: that of the vectors, with an encoder 32 */
+    int encoder; /* enum pl_vq_encoder */
     int64_t hidden;
     int init;       /* enum pl_vq_init, of the code vectors */
     bool both;      /* simvq: train the basis too */

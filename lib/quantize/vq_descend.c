@@ -42,9 +42,8 @@ static void fill(struct pl_variable *variable, uint64_t seed, const char *name, 
 {
     struct pl_rng rng = pl_rng_init(seed, name);
     for (int64_t i = 0; variable && i < variable->count; i++)
-        variable->value[i] =
-            (pl_real)(size * (normal ? pl_rng_normal(&rng, (uint64_t)i)
-                                     : 2 * pl_rng_uniform(&rng, (uint64_t)i) - 1));
+        variable->value[i] = (pl_real)(size * (normal ? pl_rng_normal(&rng, (uint64_t)i)
+                                                      : 2 * pl_rng_uniform(&rng, (uint64_t)i) - 1));
 }
 
 static void start_layers(struct pl_variable *const layers[4], uint64_t seed, const char *name)
@@ -147,8 +146,8 @@ static struct pl_variable *draw(struct descent *descent, int64_t step)
     int64_t batch = descent->vq->options.batch;
     struct pl_variable *x = pl_tape_matrix(&descent->tape, false, batch, data->size);
     for (int64_t i = 0; i < batch && x; i++) {
-        uint64_t row = pl_rng_below(&descent->rng, (uint64_t)(step * batch + i),
-                                    (uint64_t)data->count);
+        uint64_t row =
+            pl_rng_below(&descent->rng, (uint64_t)(step * batch + i), (uint64_t)data->count);
         memcpy(x->value + i * data->size, data->vectors + (int64_t)row * data->size,
                (size_t)data->size * sizeof *x->value);
     }
@@ -181,7 +180,8 @@ static void average(const struct pl_vq *vq, struct level *level, const struct pl
     }
     for (int64_t j = 0; j < count; j++)
         for (int64_t i = 0; i < dim && level->hits[j] > 1e-12; i++)
-            level->codebook.value[j * dim + i] = (pl_real)(level->sums[j * dim + i] / level->hits[j]);
+            level->codebook.value[j * dim + i] =
+                (pl_real)(level->sums[j * dim + i] / level->hits[j]);
 }
 
 /* Quantizes z level by level: *sum is the sum of the code vectors, the result the sum of losses. */

@@ -28,9 +28,7 @@ struct lloyd {
 static enum pl_status open_lloyd(struct pl_context *context, struct lloyd *lloyd,
                                  const struct pl_vq *vq, const struct pl_vq_data *data)
 {
-    *lloyd = (struct lloyd){.count = data->count,
-                            .codes = vq->options.codes,
-                            .dim = data->size};
+    *lloyd = (struct lloyd){.count = data->count, .codes = vq->options.codes, .dim = data->size};
     lloyd->vectors = pl_new(context, (size_t)lloyd->count, (size_t)lloyd->dim * sizeof(pl_real));
     lloyd->found = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->found);
     lloyd->squares = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->squares);
@@ -135,8 +133,7 @@ static enum pl_status leave_rest(struct pl_context *context, struct lloyd *lloyd
         return context->status;
     for (int64_t i = 0; i < lloyd->count; i++)
         for (int64_t k = 0; k < lloyd->dim; k++)
-            lloyd->vectors[i * lloyd->dim + k] -=
-                lloyd->codebook[lloyd->found[i] * lloyd->dim + k];
+            lloyd->vectors[i * lloyd->dim + k] -= lloyd->codebook[lloyd->found[i] * lloyd->dim + k];
     return PL_OK;
 }
 

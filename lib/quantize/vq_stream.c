@@ -51,8 +51,8 @@ enum pl_status pl_vq_write(struct pl_context *context, const struct pl_vq *vq,
 
 /* ---- Reading ------------------------------------------------------------------------------ */
 
-static enum pl_status read_configuration(struct pl_context *context,
-                                         const struct pl_meta_node *map, struct kept *kept)
+static enum pl_status read_configuration(struct pl_context *context, const struct pl_meta_node *map,
+                                         struct kept *kept)
 {
     enum pl_status status = pl_option_defaults(context, rows, kept);
     for (const struct pl_meta_node *node = map ? map->child : NULL; node && status == PL_OK;

@@ -115,8 +115,8 @@ static enum pl_status check_data(struct pl_context *context, const struct pl_vq 
     for (int64_t k = 0; k < data->size; k++)
         norm += data->mean[k] * data->mean[k];
     norm = sqrt(norm + data->scale * data->scale * (double)data->size);
-    if (!options->normalise && options->encoder == PL_VQ_NONE &&
-        options->method != PL_VQ_KMEANS && norm > 1e3)
+    if (!options->normalise && options->encoder == PL_VQ_NONE && options->method != PL_VQ_KMEANS &&
+        norm > 1e3)
         pl_warn(context,
                 "the vectors are %.0f times as long as codes start: they may all fall to a few "
                 "(leave out --no-normalise)",
@@ -157,8 +157,8 @@ static enum pl_status score_rows(struct pl_context *context, struct pl_coder *co
     for (int64_t i = 0; i < rows * levels; i++)
         score->counts[i % levels * vq->options.codes + score->codes[i]]++;
     for (int64_t i = 0; i < rows; i++)
-        score->square += pl_square_distance(vq->size, vectors + i * vq->size,
-                                            score->decoded + i * vq->size);
+        score->square +=
+            pl_square_distance(vq->size, vectors + i * vq->size, score->decoded + i * vq->size);
     return PL_OK;
 }
 
@@ -186,8 +186,7 @@ static enum pl_status report(struct pl_context *context, const struct pl_vq *vq,
         .codes = pl_new(context, (size_t)(PL_CODER_ROWS * levels), sizeof *score.codes),
         .decoded = pl_new(context, PL_CODER_ROWS, (size_t)vq->size * sizeof *score.decoded),
     };
-    enum pl_status status =
-        score.counts && score.codes && score.decoded ? PL_OK : context->status;
+    enum pl_status status = score.counts && score.codes && score.decoded ? PL_OK : context->status;
     if (status == PL_OK)
         status = find_score(context, vq, data->vectors, data->count, &score);
     *result = (struct pl_vq_result){0};

@@ -82,7 +82,7 @@ static void sizes(void)
 {
     CHECK(differ_normal(700, 8, 300, 1e-3, 1000) == 0); /* far from zero: scores lose digits */
     CHECK(differ_normal(700, 8, 300, 1e18, 0) == 0);
-    CHECK(differ_normal(70, 8, 30, 1e30, 0) == 0); /* squares overflow in float */
+    CHECK(differ_normal(70, 8, 30, 1e30, 0) == 0);  /* squares overflow in float */
     CHECK(differ_normal(70, 8, 30, 1e-30, 0) == 0); /* and vanish */
 }
 

@@ -86,8 +86,8 @@ static void check_form(struct vectors *vectors, struct case_ *c, bool legacy)
     pl_real *upstream = vectors_new(vectors, c->z.count, sizeof *upstream);
     layer_clear(&c->z), layer_clear(c->map), layer_clear(c->bias);
     struct pl_variable *codebook = pl_op_linear(&tape, c->basis, c->map, c->bias);
-    if (!vectors_ok(vectors, pl_op_quantize(&tape, &options, &c->nearest, &c->z, codebook,
-                                            &quantized)))
+    if (!vectors_ok(vectors,
+                    pl_op_quantize(&tape, &options, &c->nearest, &c->z, codebook, &quantized)))
         return;
     struct pl_variable *out = pl_op_straight_through(&tape, &c->z, quantized.vectors);
     vectors_compare_real(vectors, codebook->value, codebook->count, VECTORS_OUTPUT,
@@ -162,9 +162,9 @@ static void check_adam(struct vectors *vectors)
     basis->gradient = NULL;
     z.gradient = NULL;
     layer_copy(vectors, images, STEPS * z.count, "adam.z");
-    if (!vectors_ok(vectors, pl_optimiser_init(&vectors->context, &optimiser, &parameters, &adam)) ||
-        !vectors_ok(vectors,
-                    pl_nearest_init(&vectors->context, &nearest, basis->dims[0], width)))
+    if (!vectors_ok(vectors,
+                    pl_optimiser_init(&vectors->context, &optimiser, &parameters, &adam)) ||
+        !vectors_ok(vectors, pl_nearest_init(&vectors->context, &nearest, basis->dims[0], width)))
         return;
     for (int step = 0; step < STEPS; step++) {
         struct pl_quantize options = {.beta = 0.25};
@@ -172,8 +172,8 @@ static void check_adam(struct vectors *vectors)
         to_rows(&layout, images + step * z.count, z.value);
         pl_parameters_clear(&parameters);
         struct pl_variable *codebook = pl_op_linear(&tape, basis, map, bias);
-        if (!vectors_ok(vectors, pl_op_quantize(&tape, &options, &nearest, &z, codebook,
-                                                &quantized)))
+        if (!vectors_ok(vectors,
+                        pl_op_quantize(&tape, &options, &nearest, &z, codebook, &quantized)))
             return;
         vectors_compare_real(vectors, quantized.loss->value, 1, VECTORS_TRAINED, "adam.loss%d",
                              step);

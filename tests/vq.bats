@@ -1,0 +1,309 @@
+# Codebooks: vq-train, vq-encode, vq-decode, vq-stats.
+# SPDX-License-Identifier: MIT
+bats_require_minimum_version 1.5.0
+load helper
+load stream
+
+setup() {
+    cd "$T"
+    export PLUMBLINE_THREADS=1 # small steps: threads would mostly wait for each other
+    parrot=$TOP/data/parrot.png
+}
+
+# numbers ROWS COLUMNS [SEED]: rows of numbers between -1 and 1, of no order
+numbers() {
+    awk -v rows="$1" -v columns="$2" -v x="${3:-1}" 'BEGIN { for (i = 0; i < rows; i++) {
+        line = ""
+        for (j = 0; j < columns; j++) { x = (x * 16807) % 2147483647; line = line (j ? "," : "") (x / 1073741824 - 1) }
+        print line } }'
+}
+
+# rows ROWS COLUMNS [SEED]: the same as a stream with one tensor
+rows() {
+    numbers "$@" | tr ',' '\n' | ts-import -q --no-history | ts-select --cast f32 | ts-export -f npy -n values |
+        tail -c $(($1 * $2 * 4)) | ts-import --no-history -f raw --dtype f32 --shape "$1,$2" --name rows
+}
+
+# table STREAM TENSOR: a tensor of rank 1 or 2 as lines of numbers
+table() {
+    ts-export -f csv --no-header -n "$2" "$1"
+}
+
+@test "every method, with the document, the shapes and the codebook of its basis" {
+    rows 300 6 >rows.plumb
+    for method in simvq vanilla ema kmeans; do
+        vq-train -q -m $method --codes 20 --steps 30 rows.plumb -o $method.cb
+        ts-info --json $method.cb | jq -c '[.kind, (.tensors[] | [.name, .shape])]' >shapes
+        case $method in
+        simvq) says '["codebook",["codebook",[20,6]],["basis",[20,6]],["map.weight",[6,6]],["map.bias",[6]]]' cat shapes ;;
+        *) says '["codebook",["codebook",[20,6]]]' cat shapes ;;
+        esac
+    done
+    # codebook = basis map' + bias
+    { table simvq.cb basis; echo; table simvq.cb map.weight; echo; table simvq.cb map.bias | tr '\n' ','; echo; echo
+      table simvq.cb codebook; } | awk -F, '
+        $0 == "" { part++; n = 0; next }
+        { n++ }
+        part == 0 { for (i = 1; i <= 6; i++) c[n, i] = $i }
+        part == 1 { for (i = 1; i <= 6; i++) w[n, i] = $i }
+        part == 2 { for (i = 1; i <= 6; i++) b[i] = $i }
+        part == 3 { for (i = 1; i <= 6; i++) { y = b[i]; for (k = 1; k <= 6; k++) y += c[n, k] * w[i, k]
+            d = y - $i; if (d < 0) d = -d; if (d > 1e-5) { print n, i, y, $i; bad = 1 } } }
+        END { if (n != 20) bad = 1; exit bad }'
+}
+
+@test "the code is the nearest, the lowest of several; packed or not, compressed or not" {
+    rows 300 6 >rows.plumb
+    vq-train -q -m kmeans --codes 20 --steps 2 rows.plumb -o cb
+    rows 500 6 7 >other.plumb
+    vq-encode --no-pack cb other.plumb -o plain
+    { table cb codebook; echo; table other.plumb rows; } | awk -F, '
+        $0 == "" { rows = 1; next }
+        !rows { n++; for (i = 1; i <= 6; i++) c[n, i] = $i; next }
+        { least = 1e9; for (j = 1; j <= n; j++) { d = 0; for (i = 1; i <= 6; i++) d += (c[j, i] - $i) ^ 2
+            if (d < least) { least = d; at = j - 1 } } print at }' >expected
+    says "$(cat expected)" table plain codes
+    vq-encode cb other.plumb -o packed
+    says '5 bits' sh -c "ts-info --json packed | jq -r '.tensors[0].shape[0] * 8 / 500 | floor | \"\\(.) bits\"'"
+    vq-encode --codec zlib cb other.plumb -o zlib
+    vq-encode --no-pack --codec shuffle-zlib cb other.plumb -o shuffled
+    vq-decode cb plain -o decoded
+    for codes in packed zlib shuffled; do
+        vq-decode cb $codes | ts-diff - decoded
+    done
+    { table cb codebook; echo; cat expected; } | awk -F, '
+        $0 == "" { rows = 1; n = 0; next } !rows { c[n++] = $0; next } { print c[$1] }' >expected.rows
+    says "$(cat expected.rows)" table decoded rows
+    vq-encode cb decoded | ts-diff - packed
+}
+
+@test "large codes are chunked when compressed" {
+    head -c 1100000 /dev/urandom | ts-import -f raw --dtype i8 --shape 1100000,1 --name r >r.plumb
+    vq-train -q -m kmeans --codes 200 --steps 1 <(ts-select --rows 0:2000 r.plumb) -o cb
+    vq-encode cb r.plumb | vq-decode cb - >decoded
+    for options in '--codec zlib' '--no-pack --codec zlib'; do
+        vq-encode $options cb r.plumb >codes
+        ts-info --json codes | jq -e '.tensors[0].chunks > 1'
+        vq-decode cb codes | ts-diff decoded -
+    done
+}
+
+@test "pictures: any size, grey and 16 bits; what was beside them is passed on" {
+    ts-import "$parrot" | ts-select --slice 'images[:,0:31,0:45,:]' >odd.plumb
+    vq-train -q -m kmeans --codes 300 --patch 4x3 --steps 3 odd.plumb -o cb
+    vq-encode cb odd.plumb -o codes
+    vq-decode cb codes -o back
+    ts-info --json back | jq -c '[.kind, .tensors[0].name, .tensors[0].dtype, .tensors[0].shape]' |
+        says '["images","images","u8",[1,31,45,3]]' cat
+    # more codes than patches: every patch is a code, and nothing is lost
+    ts-diff back odd.plumb
+    printf 'P5 5 3 65535\n' >wide.pgm && head -c 30 /dev/urandom >>wide.pgm
+    printf 'P2 2 2 9\n1 2 3 4\n' >small.pgm
+    vq-train -q -m kmeans --codes 40 --patch 2x2 wide.pgm small.pgm -o grey
+    ts-import wide.pgm small.pgm >two
+    vq-encode grey two -o codes
+    ts-info --json codes | jq -c '[.tensors[].name]' | says '["codes.wide","codes.small"]' cat
+    vq-decode grey codes | ts-diff - two
+    ts-import "$parrot" "$parrot" >pair
+    vq-train -q --codes 8 --steps 5 --patch 8x8 pair -o cb
+    vq-encode cb pair | vq-decode cb - | ts-select -n images.names | ts-diff - <(ts-select -n images.names pair)
+}
+
+@test "sound and series come back as such" {
+    for i in 1 2; do
+        head -c 1990 /dev/urandom | ts-import -f raw --dtype i16 --shape 995,1 --name a >a
+        ts-export -f wav --rate 8000 a >$i.wav
+    done
+    ts-import 1.wav 2.wav >sounds
+    vq-train -q -m kmeans --codes 70 --frame 30 sounds -o cb
+    vq-encode cb sounds | vq-decode cb - >back
+    ts-diff back sounds
+    ts-export -f wav -n 1 back | cmp - 1.wav
+    ts-select -n temp "$TOP/data/bike.csv.gz" >series
+    vq-train -q --codes 16 --frame 24 --steps 50 series -o days
+    vq-encode days series | vq-decode days - >back
+    ts-export series | cut -d , -f 1 >times
+    ts-export back | cut -d , -f 1 | cmp - times
+}
+
+@test "levels add up; statistics by level" {
+    rows 400 4 >rows.plumb
+    for method in simvq kmeans; do
+        vq-train -q -m $method --levels 3 --codes 16 --steps 60 rows.plumb -o cb
+        vq-encode cb rows.plumb -o codes
+        vq-decode cb codes | vq-encode cb - | vq-decode cb - >twice
+        vq-stats --json cb codes rows.plumb >stats
+        jq -e '.levels == 3 and .bits_per_vector == 12 and (.by_level | length) == 3
+            and .by_level[0].mse > .by_level[2].mse and .by_level[2].mse == .mse
+            and .usage > 0 and .usage <= 1 and .perplexity >= 1 and .perplexity <= 16' stats
+    done
+    ts-info --json cb | jq -c '.tensors[0].shape' | says '[3,16,4]' cat
+    vq-stats --curve cb codes rows.plumb | ts-plot -f term --size 40x20 >picture
+    grep -q psnr picture
+    fails 2 'vq-stats: --curve needs the original as third operand' vq-stats --curve cb codes
+}
+
+@test "statistics: usage, perplexity, bits, mse and psnr by their definitions" {
+    printf '0,0\n1,0\n2,0\n3,0\n' | tr ',' '\n' | ts-import -q --no-history | ts-export -f npy -n values | tail -c 64 |
+        ts-import -f raw --dtype f64 --shape 4,2 --name x >x
+    vq-train -q -m kmeans --codes 4 x -o cb
+    printf '0,0\n1,0\n1,0\n2.5,0\n' | tr ',' '\n' | ts-import -q --no-history | ts-export -f npy -n values | tail -c 64 |
+        ts-import -f raw --dtype f64 --shape 4,2 --name x >y
+    vq-encode cb y | vq-stats --json --dead cb - y >stats
+    # codes 0, 1, 1 and the lower of 2 and 3: 3 of 4 used; entropy 1.5 bits; error 0.25 in one of 8 numbers
+    jq -c '[.vectors, .codes, .used, .dead, .usage, .bits_per_vector, .entropy_bits, .mse, (.dead_codes | length)]' stats |
+        says '[4,4,3,1,0.75,2,1.5,0.03125,1]' cat
+    jq -e '(.perplexity - 2.8284271247461903 | fabs) < 1e-9 and (.psnr - 23.0103 | fabs) < 1e-3' stats
+}
+
+@test "an encoder is trained with the codes, as the issue of units is its own" {
+    for gradient in straight rotation; do
+        vq-train -q --encoder mlp --gradient $gradient --dim 8 --codes 64 --steps 300 --patch 4x4 "$parrot" -o cb
+        vq-encode cb "$parrot" -o codes
+        vq-stats --json cb codes "$parrot" | tee stats | jq -e '.mse < 0.02 and .usage > 0.2' || { cat stats; false; }
+        vq-decode cb codes | ts-info --json | jq -c '.tensors[0].shape' | says '[1,192,256,3]' cat
+    done
+    ts-info --json cb | jq -c '[.tensors[].name]' |
+        says '["codebook","basis","map.weight","map.bias","encoder.0.weight","encoder.0.bias","encoder.1.weight","encoder.1.bias","decoder.0.weight","decoder.0.bias","decoder.1.weight","decoder.1.bias"]' cat
+}
+
+@test "SimVQ uses more codes than vanilla VQ, and its error is smaller" {
+    for method in simvq vanilla; do
+        vq-train -q -m $method --codes 1024 --steps 200 --patch 4x4 "$parrot" -o $method.cb
+        vq-encode $method.cb "$parrot" | vq-stats --json $method.cb - "$parrot" >$method
+    done
+    jq -s -e '.[0].used > 2 * .[1].used and .[0].mse < .[1].mse' simvq vanilla
+}
+
+@test "the basis stays as it was; -j and the seed" {
+    rows 300 6 >rows.plumb
+    vq-train -q --no-history --codes 20 --steps 1 rows.plumb -o one
+    vq-train -q --no-history --codes 20 --steps 40 rows.plumb -o many
+    ts-diff -q <(ts-select -n basis one) <(ts-select -n basis many)
+    run -1 ts-diff -q <(ts-select -n codebook one) <(ts-select -n codebook many)
+    vq-train -q --no-history --codes 20 --steps 40 --both rows.plumb -o both
+    run -1 ts-diff -q <(ts-select -n basis one) <(ts-select -n basis both)
+    for method in simvq vanilla ema kmeans; do
+        for j in 1 3; do
+            vq-train -q -m $method --codes 600 --steps 5 --no-history -j $j "$parrot" --patch 4x4 -o cb$j 2>/dev/null
+            vq-encode --no-history -j $j cb$j "$parrot" -o codes$j
+        done
+        cmp cb1 cb3 && cmp codes1 codes3
+    done
+    vq-train -q --no-history --codes 20 --steps 40 --seed 1 rows.plumb -o seeded
+    run -1 ts-diff -q seeded many
+}
+
+@test "what does not fit is refused" {
+    rows 50 6 >rows.plumb
+    rows 50 5 >five.plumb
+    vq-train -q -m kmeans --codes 20 rows.plumb -o cb
+    vq-encode cb rows.plumb -o codes
+    fails 3 "vq-encode: five.plumb: tensor 'rows': vectors of 5 numbers, and those of the codebook have 6" \
+        vq-encode cb five.plumb -o none
+    fails 3 "vq-train: five.plumb: tensor 'rows': vectors of 5 numbers, and those of the codebook have 6" \
+        vq-train rows.plumb five.plumb -o none
+    fails 2 'vq-train: --dim 4: the vectors have 6 numbers, and only an encoder changes that (--encoder mlp)' \
+        vq-train --dim 4 rows.plumb -o none
+    { numbers 9 2; echo NaN,1; } | ts-import -q >nan.plumb
+    fails 3 "vq-train: nan.plumb: tensor 'values': row 9, number 0 is NaN: quantize finite numbers only" \
+        vq-train nan.plumb -o none
+    vq-train -q -m kmeans --codes 2 <(ts-select --rows 0:9 nan.plumb) -o pairs
+    fails 3 "vq-encode: nan.plumb: tensor 'values': row 9, number 0 is NaN: quantize finite numbers only" \
+        vq-encode pairs nan.plumb -o none
+    vq-train -q -m kmeans --codes 20 --seed 2 rows.plumb -o other
+    status=0
+    vq-decode other codes -o none 2>err || status=$?
+    [ $status = 3 ] && grep -q '^vq-decode: codes: made with another codebook: its sum is x' err
+    fails 3 'vq-encode: codes: no codebook, but codes (vq-train makes codebooks)' vq-encode codes rows.plumb -o none
+    fails 3 'vq-decode: rows.plumb: no codes, but tensors (vq-encode makes codes)' vq-decode cb rows.plumb -o none
+    fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none
+    fails 2 'vq-train: --patch: '"'4y4'"' is no number of pixels from 1 to 4096; 4x4 is a patch' \
+        vq-train --patch 4y4 "$parrot" -o none
+    fails 2 'vq-train: --patch and --frame: vectors are one or the other' vq-train --patch 4x4 --frame 2 "$parrot" -o none
+    [ ! -e none ]
+}
+
+# coded DOCUMENT PAYLOAD: a stream of codes made by hand
+coded() {
+    start coded
+    record 'meta: stream' 'kind: codes\n'
+    record 'meta: codes' "$1"
+    record 'tensor: codes, dtype: u8, shape: [3], codec: raw' "$2"
+    end
+}
+
+@test "codes that the codebook does not have, documents that do not fit, damaged streams" {
+    rows 50 6 >rows.plumb
+    vq-train -q -m kmeans --codes 20 rows.plumb -o cb
+    vq-encode --no-history --no-pack cb <(ts-select --rows 0:3 rows.plumb) -o codes
+    sum=$(grep -a -o 'codebook: *"*x[0-9a-f]*' codes | grep -o 'x[0-9a-f]*$')
+    document() {
+        printf 'codebook: "%s"\ncodes: %s\nlevels: 1\nkind: tensors\n%s: 1\ntensors:\n- name: rows\n  codes: codes\n  dtype: f32\n  shape: %s\n' \
+            "${4:-$sum}" "${1:-20}" "${3:-frame}" "${2:-[3, 6]}"
+    }
+    coded "$(document)" '\001\023\002'
+    says 3 sh -c "vq-decode cb coded | ts-info --json | jq '.tensors[0].shape[0]'"
+    coded "$(document)" '\001\024\002'
+    fails 3 "vq-decode: coded: tensor 'codes': the code of vector 1 in level 0 is 20, and the codebook has 20 codes" \
+        vq-decode cb coded -o none
+    coded "$(document 20 '[4, 6]')" '\001\002\003'
+    fails 3 "vq-decode: coded: the codes 'codes' are not of the type or number that meta 'codes' says" \
+        vq-decode cb coded -o none
+    coded "$(document 20 '[9000000000000000000, 6]')" '\001\002\003'
+    fails 3 "vq-decode: coded: the codes 'codes' are not of the type or number that meta 'codes' says" \
+        vq-decode cb coded -o none
+    coded "$(document 20 '[3, 5]')" '\001\002\003'
+    fails 3 'vq-decode: coded: its document does not fit the codebook' vq-decode cb coded -o none
+    coded "$(document 20 '[3, 6]' box)" '\001\002\003'
+    fails 3 "vq-decode: coded: meta 'codes': neither a patch nor a frame" vq-decode cb coded -o none
+    coded "$(document 20 '[3, 6]' frame x00000000)" '\001\002\003'
+    fails 3 "vq-decode: coded: made with another codebook: its sum is x00000000, and this one has $sum" \
+        vq-decode cb coded -o none
+    at=$(grep -a -b -o '^--- !plumbline1 {tensor' codes | cut -d : -f 1)
+    { head -c $((at + 128)) codes; printf X; tail -c +$((at + 130)) codes; } >flipped
+    status=0
+    vq-decode cb flipped -o none 2>err || status=$?
+    [ $status = 3 ] && [ "$(wc -l <err)" = 1 ]
+    fails 4 'vq-decode: standard input: stream ended without an end record' \
+        sh -c "head -c $at codes | vq-decode cb - -o none"
+    [ ! -e none ]
+}
+
+@test "warnings: more codes than vectors, vectors all the same, codes hardly used" {
+    rows 10 3 >few.plumb
+    fails 0 'vq-train: warning: 20 codes for 10 vectors: there are more codes than can be used' \
+        sh -c 'vq-train -m kmeans --codes 20 few.plumb -o cb 2>&1 | grep warning >&2'
+    head -c 120 /dev/zero | ts-import -f raw --dtype f32 --shape 10,3 --name x >same
+    fails 0 'vq-train: warning: all vectors are the same: one code will stand for them all' \
+        sh -c 'vq-train -m kmeans --codes 5 same -o cb 2>&1 | grep warning: | head -n 1 >&2'
+    vq-encode cb same | vq-decode cb - | ts-diff - same
+    rows 2000 1 >rows.plumb # all but a few lie beyond the outermost codes
+    vq-train --method vanilla --init uniform --codes 512 --steps 3 --lr 0 rows.plumb 2>err >cb
+    grep -q 'warning: only .* codes (.*) are used' err || { cat err; false; }
+}
+
+@test "empty input: 3 for vq-train, an empty stream for vq-encode and vq-decode" {
+    rows 50 6 >rows.plumb
+    vq-train -q -m kmeans --codes 20 rows.plumb -o cb
+    printf -- '--- !plumbline1 {end: 0, size: 0, sum: x00000000}     #85383c19\n' >empty
+    fails 3 'vq-train: there are no vectors to train on' vq-train empty -o none
+    vq-encode --no-history cb empty | cmp - empty
+    vq-decode --no-history cb empty | cmp - empty
+    vq-encode cb empty | vq-decode cb - | ts-info --json | jq -c .tensors | says '[]' cat
+    ts-select --rows 0:0 rows.plumb >none.plumb
+    fails 3 'vq-train: there are no vectors to train on' vq-train none.plumb -o none
+    vq-encode cb none.plumb | vq-decode cb - | ts-diff - none.plumb
+    vq-stats --json cb empty | jq -c '[.vectors, .usage, .perplexity]' | says '[0,0,0]' cat
+}
+
+@test "memory does not grow with the number of vectors" {
+    [ -z "$CHECKER" ] || skip "no measure under $CHECKER"
+    rows 500 16 >rows.plumb
+    vq-train -q -m kmeans --codes 64 --steps 2 rows.plumb -o cb
+    head -c 64000000 /dev/zero | ts-import -f raw --dtype f32 --shape 1000000,16 --name x >zeros
+    limited() { (ulimit -v 300000; "$@"); } # 64 MB of it for the mapped file
+    limited vq-encode -j 1 cb zeros -o codes
+    limited vq-decode -j 1 cb codes -o back
+    limited vq-stats cb codes zeros | grep -q 'vectors: 1000000'
+}
