@@ -73,6 +73,14 @@ fails_like() {
     says $'a,b\n1,2\n3,4' table '//x\na,b\n1,2\n//y\n3,4\n' --comment //
 }
 
+@test "a line that names the delimiter, as spreadsheets write it" {
+    says $'a,b\n1.5,x\n2,"y,z"' table '\xef\xbb\xbfsep=;\r\na;b\r\n1.5;x\r\n2;y,z\r\n'
+    says $'column_1,column_2\n1,2\n3,4' table 'sep=\t\n1\t2\n3\t4\n'
+    says $'"a,b"\n1' table 'sep=,\n"a,b"\n1\n' --delimiter ';'
+    rejects 3 ":4: column 1 (a): not a number: 'x' (ts-import --missing 'x' reads it as missing)" 'sep=;\na;b\n1;2\nx;4\n5;6\n'
+    says $'sep=,v\n1,2' table 'sep=,v\n1,2\n'
+}
+
 @test "missing cells" {
     says $'a,b\n1,\n,2\n"",\n3,4' table 'a,b\n1,NA\nNaN,2\nnull,#N/A\n3,4\n'
     says $'a,b\n1,\n,2\n3,4' table 'a,b\n1,?\n-200.0,2\n3,4\n' --missing '?,-200'

@@ -149,6 +149,9 @@ enum pl_status pl_csv_sample_init(struct pl_context *context, struct pl_csv_samp
                                   const char *end) PL_MUST_CHECK;
 void pl_csv_sample_release(struct pl_csv_sample *sample);
 
+/* The delimiters that are looked for; a blank comes last, where none of them fits. */
+#define PL_CSV_DELIMITERS ",;\t|"
+
 char pl_csv_guess_delimiter(const struct pl_csv_dialect *dialect, const char *text,
                             const char *end);
 bool pl_csv_guess_header(const struct pl_csv_dialect *dialect, const struct pl_csv_sample *sample);

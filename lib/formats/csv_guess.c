@@ -132,7 +132,7 @@ static bool is_better(const struct fit *a, const struct fit *b)
 
 char pl_csv_guess_delimiter(const struct pl_csv_dialect *dialect, const char *text, const char *end)
 {
-    static const char candidates[] = ",;\t|";
+    static const char candidates[] = PL_CSV_DELIMITERS;
     struct fit best = {0};
     char delimiter = ',';
     for (const char *candidate = candidates; *candidate; candidate++) {

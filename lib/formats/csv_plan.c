@@ -233,6 +233,21 @@ static enum pl_status make(struct pl_context *context, struct pl_csv_maker *make
     return status;
 }
 
+/* Spreadsheets may name the delimiter on a line of its own in front, as in "sep=;".  The length of
+ * such a line, 0 where there is none. */
+static size_t delimiter_line(const char *text, const char *end, char delimiter[2])
+{
+    static const char key[] = "sep=";
+    const char *at = text + sizeof key - 1;
+    if (end - text < (ptrdiff_t)sizeof key + 1 || memcmp(text, key, sizeof key - 1) != 0 ||
+        !memchr(PL_CSV_DELIMITERS, *at, sizeof PL_CSV_DELIMITERS - 1)) {
+        return 0;
+    }
+    delimiter[0] = *at++;
+    at += *at == '\r' && at + 1 < end;
+    return *at == '\n' ? (size_t)(at + 1 - text) : 0;
+}
+
 enum pl_status pl_csv_plan_init(struct pl_context *context, struct pl_csv_plan *plan,
                                 const struct pl_import *import, const char *name, const char *text,
                                 size_t size)
@@ -240,9 +255,16 @@ enum pl_status pl_csv_plan_init(struct pl_context *context, struct pl_csv_plan *
     static const char byte_order_mark[] = "\xef\xbb\xbf";
     bool marked = size >= 3 && memcmp(text, byte_order_mark, 3) == 0;
     *plan = (struct pl_csv_plan){0};
-    struct pl_csv_maker maker = {.plan = plan, .import = import, .name = name};
+    struct pl_import found = *import;
+    struct pl_csv_maker maker = {.plan = plan, .import = &found, .name = name};
     maker.text = text + (marked ? 3 : 0);
     maker.end = text + size;
+    char delimiter[2] = "";
+    size_t skipped = delimiter_line(maker.text, maker.end, delimiter);
+    if (skipped > 0 && (!import->delimiter || strcmp(import->delimiter, "auto") == 0)) {
+        found.delimiter = delimiter;
+    }
+    maker.text += skipped;
     enum pl_status status = make(context, &maker);
     pl_csv_sample_release(&maker.sample);
     if (status) {
