@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "autograd/kernels.h"
+
 /* Below this temperature logits a rounding apart have no chance beside each other. */
 #define COLD 1e-6
 
@@ -33,16 +35,12 @@ static int32_t largest(int64_t count, const pl_real *logits)
 }
 
 /* Weights e^((z - largest) / temperature); gives their sum. */
-static double weigh(struct pl_sampler *sampler, const pl_real *logits)
+PL_CLONES static double weigh(int64_t count, const pl_real *restrict logits, pl_real top,
+                              pl_real scale, pl_real *restrict weights)
 {
-    const pl_real top = logits[largest(sampler->vocabulary, logits)];
-    const pl_real scale = (pl_real)(1 / sampler->sampling.temperature);
-    double sum = 0;
-    for (int64_t i = 0; i < sampler->vocabulary; i++)
-        sampler->weights[i] = pl_real_exp((logits[i] - top) * scale);
-    for (int64_t i = 0; i < sampler->vocabulary; i++)
-        sum += (double)sampler->weights[i];
-    return sum;
+    for (int64_t i = 0; i < count; i++)
+        weights[i] = pl_real_exp((logits[i] - top) * scale);
+    return pl_real_sum(count, weights);
 }
 
 /* ---- The heap: its top is the most probable id in it */
@@ -101,7 +99,8 @@ int32_t pl_sampler_draw(struct pl_sampler *sampler, const pl_real *logits, int64
     const int64_t vocabulary = sampler->vocabulary;
     if (sampling->temperature < COLD)
         return largest(vocabulary, logits);
-    double sum = weigh(sampler, logits);
+    double sum = weigh(vocabulary, logits, logits[largest(vocabulary, logits)],
+                       (pl_real)(1 / sampling->temperature), sampler->weights);
     int64_t count = vocabulary;
     const bool few = sampling->top_k > 0 && sampling->top_k < vocabulary;
     const bool ordered = few || sampling->top_p < 1;

@@ -225,6 +225,35 @@ static enum pl_status backward(struct pl_tape *tape, void *saved)
     return PL_OK;
 }
 
+/* A row a sequence, or none, behind what the cache remembers: as when decoding. */
+static bool is_step(const struct conv *conv)
+{
+    bool step = conv->cache != NULL;
+    for (int64_t i = 0; i < conv->rows.count && step; i++)
+        step = conv->rows.starts[i + 1] - conv->rows.starts[i] <= 1;
+    return step;
+}
+
+/* The result from the cache, in which the rows themselves are already. */
+static void take_step(const struct conv *conv)
+{
+    const int64_t taps = conv->taps, channels = conv->channels;
+    for (int64_t i = 0; i < conv->rows.count; i++) {
+        const int64_t row = conv->rows.starts[i];
+        const pl_real *cache = conv->cache + i * channels * taps;
+        if (row == conv->rows.starts[i + 1])
+            continue;
+        for (int64_t c = 0; c < channels; c++) {
+            pl_real sum = 0;
+            for (int64_t j = 0; j < taps; j++)
+                sum += conv->w->value[c * taps + j] * cache[c * taps + j];
+            conv->out->value[row * channels + c] = sum;
+        }
+    }
+    if (conv->silu)
+        apply_silu(conv->out->count, conv->out->value);
+}
+
 static enum pl_status turn_weights(struct pl_tape *tape, struct conv *conv)
 {
     const int64_t taps = conv->taps, channels = conv->channels;
@@ -268,12 +297,19 @@ struct pl_variable *pl_op_short_conv(struct pl_tape *tape, const struct pl_rows 
     conv.block = pl_block_rows(conv.channels);
     conv.cache = cache ? cache->value : NULL;
     conv.out = pl_tape_matrix(tape, x->gradient || w->gradient, conv.count, conv.channels);
-    if (!conv.out || turn_weights(tape, &conv))
+    if (!conv.out)
         return NULL;
     if (conv.out->gradient && cache) {
         pl_fail(tape->context, PL_USAGE, "a convolution that continues a sequence has no gradient");
         return NULL;
     }
+    if (is_step(&conv)) {
+        renew_cache(&conv, cache->value);
+        take_step(&conv);
+        return conv.out;
+    }
+    if (turn_weights(tape, &conv))
+        return NULL;
     if (pl_parallel(tape->context, pl_block_count(conv.count, conv.block), forward_block, &conv))
         return NULL;
     if (cache)

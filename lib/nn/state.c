@@ -13,9 +13,13 @@ enum { NAME_SIZE = 128 };
 
 static struct pl_state_item *find(struct pl_state *state, const char *name)
 {
-    for (size_t i = 0; i < state->count; i++)
-        if (strcmp(state->items[i].name, name) == 0)
-            return &state->items[i];
+    for (size_t i = 0; i < state->count; i++) {
+        size_t at = (state->next + i) % state->count;
+        if (strcmp(state->items[at].name, name) == 0) {
+            state->next = at + 1;
+            return &state->items[at];
+        }
+    }
     return NULL;
 }
 

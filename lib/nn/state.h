@@ -19,6 +19,7 @@ struct pl_state_item {
 struct pl_state {
     struct pl_state_item *items; /* memory of its own each: pl_state_release */
     size_t count, room;
+    size_t next;      /* where the next look-up begins: passes ask for items in the same order */
     int64_t batch;    /* sequences side by side */
     int64_t position; /* tokens taken in so far, the same for all */
 };

@@ -7,9 +7,9 @@
 
 #include <unistd.h>
 
-#include "counted.h"
 #include "base/rng.h"
 #include "base/simd.h"
+#include "counted.h"
 #include "models/lm_decode.h"
 #include "models/lm_score.h"
 #include "models/lm_state.h"
