@@ -70,11 +70,11 @@ numbers() {
     says "$(printf '%s\n' 1 3 1 0)" lin-generate -n 2 --echo --prompt ' 1 3 ' numbers.plumb
     fails 2 'lin-generate: tokens are numbers, of which none begins a text: --prompt is needed' \
         lin-generate numbers.plumb
-    fails 3 'lin-generate: --prompt: byte 3: token 4 is not in the vocabulary of 4' \
+    fails 3 'lin-generate: --prompt: byte 2: token 4 is not in the vocabulary of 4' \
         lin-generate --prompt '1 4' numbers.plumb
-    fails 3 'lin-generate: --prompt: byte 1: not a token: the model knows no text, tokens are numbers' \
+    fails 3 'lin-generate: --prompt: byte 0: not a token: the model knows no text, tokens are numbers' \
         lin-generate --prompt 'To be' numbers.plumb
-    fails 3 'lin-generate: --prompt: byte 3: not a token: the model knows no text, tokens are numbers' \
+    fails 3 'lin-generate: --prompt: byte 2: not a token: the model knows no text, tokens are numbers' \
         lin-generate --prompt '1 -1' numbers.plumb
 }
 
@@ -90,6 +90,26 @@ numbers() {
     lin-generate -n 20 --prompt-file empty deltanet.plumb | cmp - <(lin-generate -n 20 deltanet.plumb)
     fails 5 "lin-generate: cannot open 'none': No such file or directory" \
         lin-generate --prompt-file none deltanet.plumb
+}
+
+@test "a tokenizer of the model's own: prompts through it, text out of it" {
+    tok-train -q --vocab 300 text >bytes.json
+    tok-train -q --alphabet --vocab 60 text >alphabet.json
+    for tokenizer in bytes alphabet; do
+        lin-train -q -m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --tokenizer $tokenizer.json --seq 8 \
+            --batch 8 --steps 60 --lr 0.02 text >$tokenizer.plumb
+        lin-generate -n 5 --echo --prompt 'to be' $tokenizer.plumb >echoed
+        [ "$(head -c 5 echoed)" = 'to be' ] && [ "$(wc -c <echoed)" -ge 10 ]
+        lin-generate -n 20 --prompt 'to be' $tokenizer.plumb >whole
+        rm -f state
+        lin-generate -n 6 --prompt 'to be' --state state $tokenizer.plumb >parts
+        lin-generate -n 14 --state state $tokenizer.plumb >>parts
+        cmp parts whole
+        lin-eval --json $tokenizer.plumb text | jq -e '.bits_per_byte < 4 and .tokens > 50'
+    done
+    lin-generate -n 5 --prompt "$(printf 'caf\303\251 \377')" bytes.plumb >/dev/null
+    fails 3 "lin-generate: --prompt: byte 3: the tokenizer has no piece for 'X'" \
+        lin-generate -n 5 --prompt 'to Xylo' alphabet.plumb
 }
 
 @test "drawing: by the seed, from the most probable" {

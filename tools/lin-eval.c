@@ -64,6 +64,9 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 static const struct pl_example examples[] = {
     {"lin-train -H 48 --split 0.7,0.1,0.2 data/bike.csv.gz | lin-eval - data/bike.csv.gz",
      "train on the first 70 %, score every window of the last 20 %"},
+    {"lin-train -q -m gla -s dim=32 --seq 64 --batch 8 --steps 60 data/shakespeare.txt | "
+     "lin-eval --json - data/README.md",
+     "bits per byte of another text"},
     {NULL, NULL}};
 
 static const char *const unused[] = {"history", "explain", "memory", "seed", NULL};
@@ -78,7 +81,7 @@ static const struct pl_tool tool = {
     .unused = unused,
     .command_size = sizeof(struct command),
     .examples = examples,
-    .see_also = "lin-train(1), lin-forecast(1), plumbline(7)",
+    .see_also = "lin-train(1), lin-forecast(1), lin-generate(1), plumbline-language(7)",
     .run = run_command,
     .describe = pl_blas_describe,
 };

@@ -289,8 +289,8 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 }
 
 static const struct pl_example examples[] = {
-    {"lin-train -q -m gla -s dim=32 -s heads=2 --seq 64 --batch 4 --steps 30 data/README.md | "
-     "lin-generate -n 100 --prompt 'The '",
+    {"lin-train -q -m gla -s dim=32 --seq 64 --batch 8 --steps 60 data/shakespeare.txt | "
+     "lin-generate -n 200 --prompt 'ROMEO:'",
      "train a small model and let it go on with a text"},
     {NULL, NULL}};
 
@@ -307,7 +307,7 @@ int main(int argc, char **argv)
         .unused = unused,
         .command_size = sizeof(struct command),
         .examples = examples,
-        .see_also = "lin-train(1), lin-eval(1), tensor-stream(5), plumbline-models(7)",
+        .see_also = "lin-train(1), lin-eval(1), tensor-stream(5), plumbline-language(7)",
         .run = run_command,
         .describe = pl_blas_describe,
     };

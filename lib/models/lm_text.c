@@ -51,10 +51,10 @@ static enum pl_status encode_numbers(struct pl_context *context, const struct pl
         if (!pl_parse_int64(bytes + at, end - at, &number) || number < 0)
             return pl_fail(context, PL_BAD_DATA,
                            "byte %zu: not a token: the model knows no text, tokens are numbers",
-                           at + 1);
+                           at);
         if (number >= text->tokens)
             return pl_fail(context, PL_BAD_DATA,
-                           "byte %zu: token %lld is not in the vocabulary of %lld", at + 1,
+                           "byte %zu: token %lld is not in the vocabulary of %lld", at,
                            (long long)number, (long long)text->tokens);
         const uint32_t id = (uint32_t)number;
         if (pl_ids_add(context, ids, &id, 1))
