@@ -121,6 +121,10 @@ PL_CLONES static void activate_forward(const struct elementwise *job, int64_t be
         for (int64_t i = begin; i < end; i++)
             y[i] = scale * pl_real_sigmoid(x[i]);
         break;
+    case PL_REST:
+        for (int64_t i = begin; i < end; i++)
+            y[i] = scale * (1 - pl_real_exp(x[i]));
+        break;
     case PL_GELU:
         for (int64_t i = begin; i < end; i++)
             y[i] = scale * (x[i] * pl_real_sigmoid(gelu_argument(x[i])));
@@ -151,6 +155,10 @@ PL_CLONES static void activate_backward(const struct elementwise *job, int64_t b
             pl_real sigmoid = pl_real_sigmoid(x[i]);
             dx[i] += scale * dy[i] * (sigmoid * (1 - sigmoid));
         }
+        break;
+    case PL_REST:
+        for (int64_t i = begin; i < end; i++)
+            dx[i] -= scale * dy[i] * pl_real_exp(x[i]);
         break;
     case PL_GELU:
         for (int64_t i = begin; i < end; i++) {

@@ -160,7 +160,7 @@ static enum pl_status run(struct pl_tape *tape, struct linear *linear)
     return linear->out->gradient ? pl_tape_note(tape, backward, linear, sizeof *linear) : PL_OK;
 }
 
-struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
+static struct pl_variable *plain(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
                                  struct pl_variable *bias)
 {
     if (!x || !w)
@@ -169,6 +169,16 @@ struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, st
     bool wanted = x->gradient || w->gradient || (bias && bias->gradient);
     linear.out = pl_tape_matrix(tape, wanted, pl_variable_rows(x), pl_variable_rows(w));
     return linear.out && run(tape, &linear) == PL_OK ? linear.out : NULL;
+}
+
+struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
+                                 struct pl_variable *bias)
+{
+    struct pl_variable *y = plain(tape, x, w, bias);
+    if (!y || !w->adapter)
+        return y;
+    struct pl_variable *low = plain(tape, x, w->adapter->a, NULL);
+    return pl_op_add(tape, y, plain(tape, low, w->adapter->b, NULL), w->adapter->scale);
 }
 
 /* Rows of a variable as one of their own, with the same elements. */

@@ -8,12 +8,13 @@
 
 #include "autograd/tape.h"
 
-/* y = x W' + b.  x [N, in], w [out, in], bias [out] or NULL. */
+/* y = x W' + b.  x [N, in], w [out, in], bias [out] or NULL.  With an adapter of w, W stands for
+ * w + scale b a. */
 struct pl_variable *pl_op_linear(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
                                  struct pl_variable *bias);
 
-/* The same for rows first to first + count - 1 of x, into those of out [N, out], which has a
- * gradient if it is wanted: other rows may go through other weights. */
+/* The same, but for adapters, for rows first to first + count - 1 of x, into those of out [N, out],
+ * which has a gradient if it is wanted: other rows may go through other weights. */
 enum pl_status pl_op_linear_rows(struct pl_tape *tape, struct pl_variable *x, struct pl_variable *w,
                                  int64_t first, int64_t count,
                                  struct pl_variable *out) PL_MUST_CHECK;
@@ -32,7 +33,8 @@ enum pl_activation {
     PL_RELU,    /* max(x, 0) */
     PL_ELU_ONE, /* elu(x) + 1: positive feature map */
     PL_SIGMOID,
-    PL_GELU /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), as GPT-2 has it */
+    PL_REST, /* 1 - e^x: what is not kept, of a log decay */
+    PL_GELU  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), as GPT-2 has it */
 };
 /* scale f(x) */
 struct pl_variable *pl_op_activate(struct pl_tape *tape, struct pl_variable *x,
@@ -62,6 +64,11 @@ struct pl_variable *pl_op_gated_norm(struct pl_tape *tape, struct pl_variable *x
                                      double eps);
 /* Each group of width channels divided by sqrt(sum x^2 + 1e-6). */
 struct pl_variable *pl_op_unit(struct pl_tape *tape, struct pl_variable *x, int64_t width);
+/* Softmax of each group of width channels. */
+struct pl_variable *pl_op_softmax(struct pl_tape *tape, struct pl_variable *x, int64_t width);
+/* (1 - m) a + m scale b; share has the one element m. */
+struct pl_variable *pl_op_blend(struct pl_tape *tape, struct pl_variable *a, struct pl_variable *b,
+                                double scale, struct pl_variable *share);
 /* Each group of width channels divided by its sum; PL_NUMERIC when a sum is 0. */
 struct pl_variable *pl_op_sum_to_one(struct pl_tape *tape, struct pl_variable *x, int64_t width);
 

@@ -60,9 +60,11 @@ struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_param
     return variable;
 }
 
-static double start_value(enum pl_init init, const struct pl_rng *rng, int64_t i, double deviation)
+static double start_value(const struct pl_parameter *parameter, const struct pl_rng *rng, int64_t i,
+                          double deviation)
 {
-    switch (init) {
+    const struct pl_variable *variable = &parameter->variable;
+    switch (parameter->init) {
     case PL_INIT_NORMAL:
         return deviation * pl_rng_normal(rng, (uint64_t)i);
     case PL_INIT_ZERO:
@@ -75,36 +77,54 @@ static double start_value(enum pl_init init, const struct pl_rng *rng, int64_t i
         double step = exp(log(0.001) + pl_rng_uniform(rng, (uint64_t)i) * log(0.1 / 0.001));
         return step + log(-expm1(-step)); /* the inverse of softplus */
     }
+    case PL_INIT_EYE: {
+        int64_t columns = variable->dims[variable->rank - 1],
+                rows = variable->dims[variable->rank - 2];
+        return i / columns % rows == i % columns;
+    }
+    case PL_INIT_TENTH:
+        return log(0.1 / 0.9);
+    case PL_INIT_FAN_IN:
+        return (2 * pl_rng_uniform(rng, (uint64_t)i) - 1) /
+               sqrt((double)variable->dims[variable->rank - 1]);
     }
     return 0;
 }
 
-enum pl_status pl_parameters_values(struct pl_context *context, struct pl_parameters *parameters)
+static enum pl_status take_value(struct pl_context *context, struct pl_parameters *parameters,
+                                 struct pl_variable *variable)
 {
-    for (size_t i = 0; i < parameters->count; i++) {
-        struct pl_variable *variable = &parameters->items[i]->variable;
-        if (variable->value)
-            continue;
+    if (!variable->value)
         variable->value = pl_arena_new(context, &parameters->arena, (size_t)variable->count,
                                        sizeof *variable->value);
-        if (!variable->value)
+    return variable->value ? PL_OK : context->status;
+}
+
+enum pl_status pl_parameters_values(struct pl_context *context, struct pl_parameters *parameters)
+{
+    for (size_t i = 0; i < parameters->count; i++)
+        if (take_value(context, parameters, &parameters->items[i]->variable))
             return context->status;
-    }
+    return PL_OK;
+}
+
+enum pl_status pl_parameter_start(struct pl_context *context, struct pl_parameters *parameters,
+                                  struct pl_parameter *parameter, uint64_t seed, double deviation)
+{
+    const struct pl_rng rng = pl_rng_init(seed, parameter->name);
+    if (take_value(context, parameters, &parameter->variable))
+        return context->status;
+    for (int64_t i = 0; i < parameter->variable.count; i++)
+        parameter->variable.value[i] = (pl_real)start_value(parameter, &rng, i, deviation);
     return PL_OK;
 }
 
 enum pl_status pl_parameters_start(struct pl_context *context, struct pl_parameters *parameters,
                                    uint64_t seed, double deviation)
 {
-    if (pl_parameters_values(context, parameters))
-        return context->status;
-    for (size_t i = 0; i < parameters->count; i++) {
-        struct pl_parameter *parameter = parameters->items[i];
-        struct pl_rng rng = pl_rng_init(seed, parameter->name);
-        for (int64_t j = 0; j < parameter->variable.count; j++)
-            parameter->variable.value[j] =
-                (pl_real)start_value(parameter->init, &rng, j, deviation);
-    }
+    for (size_t i = 0; i < parameters->count; i++)
+        if (pl_parameter_start(context, parameters, parameters->items[i], seed, deviation))
+            return context->status;
     return PL_OK;
 }
 

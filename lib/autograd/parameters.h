@@ -11,7 +11,10 @@ enum pl_init {
     PL_INIT_ZERO,
     PL_INIT_ONE,
     PL_INIT_DECAY, /* A_log of a decay gate: ln of uniform (0, 16) */
-    PL_INIT_STEP   /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
+    PL_INIT_STEP,  /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
+    PL_INIT_EYE,   /* identities, of the last two axes, cut to their sizes */
+    PL_INIT_TENTH, /* ln(0.1 / 0.9): a sigmoid of 0.1 */
+    PL_INIT_FAN_IN /* uniform in +-1 / sqrt(last axis) */
 };
 
 struct pl_parameter {
@@ -44,6 +47,11 @@ enum pl_status pl_parameters_values(struct pl_context *context,
  * PL_INIT_NORMAL. */
 enum pl_status pl_parameters_start(struct pl_context *context, struct pl_parameters *parameters,
                                    uint64_t seed, double deviation) PL_MUST_CHECK;
+
+/* The same for one of them. */
+enum pl_status pl_parameter_start(struct pl_context *context, struct pl_parameters *parameters,
+                                  struct pl_parameter *parameter, uint64_t seed,
+                                  double deviation) PL_MUST_CHECK;
 
 /* Gives every parameter that is not frozen its gradient, zeroed; _clear zeroes them again. */
 enum pl_status pl_parameters_gradients(struct pl_context *context,

@@ -23,6 +23,12 @@
 #include "tensor/real.h"
 #include "tensor/tensor.h"
 
+/* A low-rank addition to a weight [out, in]: it counts as w + scale b a in linear maps. */
+struct pl_adapter {
+    struct pl_variable *a, *b; /* [rank, in], [out, rank] */
+    double scale;
+};
+
 /* Contiguous, row-major.  Operations see [rows, width]: all axes but the last are rows. */
 struct pl_variable {
     int rank;
@@ -30,6 +36,7 @@ struct pl_variable {
     int64_t count;     /* elements */
     pl_real *value;    /* [count] */
     pl_real *gradient; /* [count], of the loss by value, summed up; NULL: nobody wants it */
+    const struct pl_adapter *adapter; /* of a weight, or NULL */
 };
 
 struct pl_tape {

@@ -151,4 +151,4 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 }
 
 const struct pl_mixer pl_mixer_deltaproduct = {
-    sizeof(struct options), check, declare, forward, NULL, NULL};
+    sizeof(struct options), check, declare, forward, NULL, NULL, NULL, NULL};

@@ -192,4 +192,5 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     return pl_op_linear(tape, o, layer->out, NULL);
 }
 
-const struct pl_mixer pl_mixer_gla = {sizeof(struct options), check, declare, forward, NULL, NULL};
+const struct pl_mixer pl_mixer_gla = {
+    sizeof(struct options), check, declare, forward, NULL, NULL, NULL, NULL};

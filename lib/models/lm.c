@@ -33,7 +33,10 @@ static enum pl_status apply_setting(struct pl_context *context, struct pl_lm *lm
         return unknown_key(context, lm->type, setting, size);
     char subject[64];
     snprintf(subject, sizeof subject, "--set %.*s", size, setting);
-    return pl_option_set_as(context, option, lm->options, subject, setting + size + 1);
+    const char *text = setting + size + 1;
+    if (option->type == PL_OPTION_TEXT) /* kept as long as the model */
+        text = pl_arena_text(context, &lm->parameters.arena, text, strlen(text));
+    return text ? pl_option_set_as(context, option, lm->options, subject, text) : context->status;
 }
 
 const struct pl_lm_options *pl_lm_options(const struct pl_lm *lm)
@@ -196,13 +199,29 @@ static struct pl_variable *run_mlp(struct pl_tape *tape, const struct pl_lm_laye
     return pl_op_linear(tape, up, layer->down, layer->down_bias);
 }
 
+/* Goes back through the imitation of one layer. */
+static enum pl_status learn(struct pl_pass *pass, int64_t index, struct pl_variable *square)
+{
+    struct pl_transfer *transfer = pass->transfer;
+    transfer->squares[index] = (double)square->value[0];
+    if (!pass->tape->recording || transfer->scale == 0)
+        return PL_OK;
+    enum pl_status status = pl_tape_backward(pass->tape, square, (pl_real)transfer->scale);
+    pass->tape->last = NULL;
+    return status;
+}
+
 static struct pl_variable *run_layer(struct pl_pass *pass, int64_t index, struct pl_variable *h)
 {
     const struct pl_lm *lm = pass->lm;
     const struct pl_lm_layer *layer = &lm->layers[index];
     struct pl_tape *tape = pass->tape;
-    struct pl_variable *x = normalise(pass, &layer->mix_norm, h);
-    h = pl_op_add(tape, h, lm->type->mixer->forward(pass, layer->mix, index, x), 1);
+    struct pl_variable *x = normalise(pass, &layer->mix_norm, h), *square = NULL;
+    x = pass->transfer ? lm->type->mixer->imitate(pass, layer->mix, index, x, &square)
+                       : lm->type->mixer->forward(pass, layer->mix, index, x);
+    h = pl_op_add(tape, h, x, 1);
+    if (h && square && learn(pass, index, square))
+        return NULL;
     x = run_mlp(tape, layer, normalise(pass, &layer->mlp_norm, h));
     return pl_op_add(tape, h, x, 1);
 }
@@ -229,8 +248,9 @@ static struct pl_variable *embed_positions(struct pl_pass *pass)
     return pl_op_embed(pass->tape, at, rows, pass->lm->positions);
 }
 
-/* Layers 0 to layers - 1.  Without gradients nothing is wanted of a layer but its result, which is
- * moved to where h was, so that the next one works in the same memory. */
+/* Layers 0 to layers - 1.  Without gradients, or when they have been gone back through, nothing is
+ * wanted of a layer but its result, which is moved to where h was, so that the next one works in
+ * the same memory. */
 static struct pl_variable *run_layers(struct pl_pass *pass, struct pl_variable *h)
 {
     struct pl_tape *tape = pass->tape;
@@ -239,7 +259,7 @@ static struct pl_variable *run_layers(struct pl_pass *pass, struct pl_variable *
         struct pl_variable *out = run_layer(pass, i, h);
         if (!out)
             return NULL;
-        if (tape->recording) {
+        if (tape->recording && !pass->transfer) {
             h = out;
             continue;
         }

@@ -41,6 +41,14 @@ struct pl_pass {
     struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss: they
                                       stay only if the tape records */
     struct pl_variable *auxiliary; /* a further loss that training adds, or NULL; after the pass */
+    struct pl_transfer *transfer;  /* NULL, or this is attention transfer, not the model itself */
+};
+
+/* Attention transfer: every layer runs as in the model that this one imitates, and beside it its
+ * imitation, whose error is gone back through at once, so that one layer is in memory at a time. */
+struct pl_transfer {
+    double scale;    /* of a layer's mean square error, on the way back; 0: do not go back */
+    double *squares; /* [layers]: mean square errors, 0 for layers that imitate nothing */
 };
 
 /* A kind of token mixing. options begins with struct pl_lm_options. */
@@ -60,6 +68,12 @@ struct pl_mixer {
     /* NULL, or the rows that the model has learned positions for: if there are any, its body is
      * that of GPT-2, with LayerNorm, GELU and biases. */
     int64_t (*positions)(const void *options);
+    /* NULL, or forward of the model that this one imitates, and *square, the mean square error of
+     * the imitation; left alone for a layer that imitates nothing. */
+    struct pl_variable *(*imitate)(struct pl_pass *pass, const void *layer, int64_t index,
+                                   struct pl_variable *x, struct pl_variable **square);
+    /* NULL, or whether a parameter is one that attention transfer trains. */
+    bool (*imitates)(const char *name);
 };
 
 struct pl_lm_norm {
@@ -73,6 +87,13 @@ struct pl_lm_layer {
     void *mix;
 };
 
+/* Low-rank adapters beside some of the maps: models/lora.h. */
+struct pl_lm_lora {
+    int64_t rank; /* 0: there are none */
+    double alpha;
+    const char *targets; /* "q,k,v" */
+};
+
 struct pl_lm {
     const struct pl_model_type *type;
     void *options; /* of type->mixer, begins with struct pl_lm_options */
@@ -81,6 +102,7 @@ struct pl_lm {
     struct pl_variable *positions;         /* learned ones, [rows, dim], or NULL */
     struct pl_lm_norm norm;
     struct pl_lm_layer *layers;
+    struct pl_lm_lora lora;
     int64_t sequence; /* rows it was trained on at once; 0: not told */
     char *tokenizer;  /* the bytes of its tokenizer.json, its own; NULL: tokens are numbers */
     size_t tokenizer_size;

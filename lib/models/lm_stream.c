@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/lora.h"
+
 /* ---- Writing ----------------------------------------------------------------------------- */
 
 static enum pl_status write_document(struct pl_context *context, const struct pl_lm *lm,
@@ -18,6 +20,8 @@ static enum pl_status write_document(struct pl_context *context, const struct pl
     struct pl_meta_node *node = pl_meta_add_map(context, &meta, root, "configuration");
     for (const struct pl_option *option = lm->type->options; option->name; option++)
         pl_option_write(context, option, lm->options, &meta, node);
+    if (lm->lora.rank)
+        pl_lora_write(context, &lm->lora, &meta, root);
     if (training)
         pl_meta_add_copy(context, &meta, root, "training", training);
     enum pl_status status = pl_meta_ok(&meta, context)
@@ -77,6 +81,15 @@ static enum pl_status read_setting(struct pl_context *context, struct pl_arena *
     return PL_OK;
 }
 
+static enum pl_status read_lora(struct pl_context *context, struct pl_lm *lm,
+                                const struct pl_meta_node *root)
+{
+    struct pl_lm_lora lora;
+    if (pl_lora_read(context, root, &lora))
+        return context->status;
+    return lora.rank ? pl_lora_attach(context, lm, &lora) : PL_OK;
+}
+
 /* The model that the document describes, without values. */
 static enum pl_status read_document(struct pl_context *context, struct pl_lm *lm,
                                     const struct pl_bundle *bundle)
@@ -105,6 +118,8 @@ static enum pl_status read_document(struct pl_context *context, struct pl_lm *lm
             status = read_setting(context, &arena, node, &texts[settings++]);
     if (!status)
         status = pl_lm_init(context, lm, type, texts, settings, 0);
+    if (!status)
+        status = read_lora(context, lm, root);
     if (status == PL_USAGE) /* of whoever wrote the stream, not of who reads it */
         context->status = PL_BAD_DATA;
     pl_arena_release(&arena);

@@ -16,5 +16,9 @@ extern const struct pl_mixer pl_mixer_mom;
 extern const struct pl_option pl_mom_options[];
 extern const struct pl_mixer pl_mixer_transformer;
 extern const struct pl_option pl_transformer_options[];
+extern const struct pl_mixer pl_mixer_liger;
+extern const struct pl_option pl_liger_options[];
+extern const struct pl_mixer pl_mixer_lolcats;
+extern const struct pl_option pl_lolcats_options[];
 
 #endif

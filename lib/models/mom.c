@@ -289,4 +289,4 @@ static enum pl_status finish(struct pl_pass *pass)
 }
 
 const struct pl_mixer pl_mixer_mom = {
-    sizeof(struct options), check, declare, forward, finish, NULL};
+    sizeof(struct options), check, declare, forward, finish, NULL, NULL, NULL};

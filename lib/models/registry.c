@@ -57,6 +57,13 @@ static const char du[] = "Du, Sun, Lan, Hu, Cheng: MoM: Linear Sequence Modeling
 static const char touvron[] = "Touvron and others: LLaMA: Open and Efficient Foundation Language "
                               "Models. 2023, arXiv 2302.13971";
 
+static const char lan[] = "Lan, Sun, Hu, Du, Cheng: Liger: Linearizing Large Language Models to "
+                          "Gated Recurrent Structures. ICML 2025, arXiv 2503.01496";
+static const char zhang[] =
+    "Zhang, Arora, Chalamala, Wu, Spector, Singhal, Ramesh, Re: LoLCATs: On "
+    "Low-Rank Linearizing of Large Language Models. ICLR 2025, arXiv "
+    "2410.10254";
+
 const struct pl_model_type pl_models[] = {
     {"nlinear", "one linear map of the window, its last value taken off before and added after",
      PL_FAMILY_LINEAR, PL_NLINEAR, linear_options, ltsf, NULL},
@@ -82,6 +89,10 @@ const struct pl_model_type pl_models[] = {
      PL_FAMILY_LANGUAGE, 0, pl_mom_options, du, &pl_mixer_mom},
     {"transformer", "language model: softmax attention, the baseline of the linear ones",
      PL_FAMILY_LANGUAGE, 0, pl_transformer_options, touvron, &pl_mixer_transformer},
+    {"liger", "language model: a transformer made linear, its gates pooled from its keys",
+     PL_FAMILY_LANGUAGE, 0, pl_liger_options, lan, &pl_mixer_liger},
+    {"lolcats", "language model: a transformer made linear, by maps that imitate its softmax",
+     PL_FAMILY_LANGUAGE, 0, pl_lolcats_options, zhang, &pl_mixer_lolcats},
     {NULL, NULL, 0, 0, NULL, NULL, NULL},
 };
 

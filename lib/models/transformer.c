@@ -54,4 +54,4 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 }
 
 const struct pl_mixer pl_mixer_transformer = {
-    sizeof(struct options), check, declare, forward, NULL, positions};
+    sizeof(struct options), check, declare, forward, NULL, positions, NULL, NULL};

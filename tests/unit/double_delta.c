@@ -210,7 +210,7 @@ static void split_anywhere(void)
             for (int i = 0; i < 5; i++) {
                 int64_t width = pl_variable_width(whole_of[i]);
                 parts[i] = (struct pl_variable){
-                    2, {n, width}, n * width, whole_of[i]->value + t * width, NULL};
+                    2, {n, width}, n * width, whole_of[i]->value + t * width, NULL, NULL};
             }
             struct pl_variable *now =
                 pl_op_delta(tape, &d, &(struct pl_rows){1, part}, &parts[0], &parts[1], &parts[2],
@@ -238,9 +238,9 @@ static struct pl_variable *run_small(struct gradient *gradient, const struct sma
     int64_t n = small->tokens, wide = small->steps * small->dim;
     int64_t *ends = pl_tape_new(&gradient->tape, 2, sizeof *ends);
     pl_real *none = pl_tape_new(&gradient->tape, n, sizeof *none);
-    struct pl_variable vq = {2, {n, small->dim}, n * small->dim, q, NULL};
-    struct pl_variable vk = {2, {n, wide}, n * wide, k, NULL}, vv = vk;
-    struct pl_variable vb = {2, {n, small->steps}, n * small->steps, beta, NULL};
+    struct pl_variable vq = {2, {n, small->dim}, n * small->dim, q, NULL, NULL};
+    struct pl_variable vk = {2, {n, wide}, n * wide, k, NULL, NULL}, vv = vk;
+    struct pl_variable vb = {2, {n, small->steps}, n * small->steps, beta, NULL, NULL};
     struct pl_variable vg = {2, {n, 1}, n, none, NULL};
     struct pl_delta d = {1, 1, small->dim, small->dim, small->steps, small->chunk};
     vv.value = v;

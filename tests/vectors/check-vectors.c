@@ -117,7 +117,7 @@ static size_t count_arrays(struct vectors *vectors)
 static enum outcome run_method(const char *folder, size_t method)
 {
     const char *name = methods[method].name, *where = in_double ? "" : " (float)";
-    struct vectors vectors = {0};
+    struct vectors vectors = {.folder = folder};
     size_t count;
 
     open_files(&vectors, folder);

@@ -3,6 +3,8 @@
 METHOD("deltanet", check_deltanet, true)
 METHOD("deltaproduct", check_deltaproduct, true)
 METHOD("gla", check_gla, true)
+METHOD("liger", check_liger, true)
+METHOD("lolcats", check_lolcats, true)
 METHOD("ltsf-linear", check_ltsf_linear, false)
 METHOD("mom", check_mom, true)
 METHOD("rws", check_rws, false)

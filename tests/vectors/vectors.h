@@ -24,6 +24,7 @@ struct vectors_file {
 
 struct vectors {
     struct pl_context context;
+    const char *folder;
     struct pl_arena arena; /* of all that is handed out */
     struct vectors_file *files;
     size_t file_count;
