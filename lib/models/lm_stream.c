@@ -9,8 +9,8 @@
 
 /* ---- Writing ----------------------------------------------------------------------------- */
 
-static enum pl_status write_document(struct pl_context *context, const struct pl_lm *lm,
-                                     const struct pl_meta_node *training, struct pl_writer *writer)
+enum pl_status pl_lm_write_document(struct pl_context *context, const struct pl_lm *lm,
+                                    const struct pl_meta_node *training, struct pl_writer *writer)
 {
     struct pl_meta meta = {0};
     struct pl_meta_node *root = pl_meta_add_map(context, &meta, NULL, NULL);
@@ -34,7 +34,8 @@ static enum pl_status write_document(struct pl_context *context, const struct pl
 enum pl_status pl_lm_write(struct pl_context *context, const struct pl_lm *lm,
                            const struct pl_meta_node *training, struct pl_writer *writer)
 {
-    if (pl_writer_kind(context, writer, "model") || write_document(context, lm, training, writer))
+    if (pl_writer_kind(context, writer, "model") ||
+        pl_lm_write_document(context, lm, training, writer))
         return context->status;
     if (lm->tokenizer) {
         const int64_t size = (int64_t)lm->tokenizer_size;
@@ -90,13 +91,12 @@ static enum pl_status read_lora(struct pl_context *context, struct pl_lm *lm,
     return lora.rank ? pl_lora_attach(context, lm, &lora) : PL_OK;
 }
 
-/* The model that the document describes, without values. */
-static enum pl_status read_document(struct pl_context *context, struct pl_lm *lm,
-                                    const struct pl_bundle *bundle)
+enum pl_status pl_lm_declare(struct pl_context *context, struct pl_lm *lm,
+                             const struct pl_meta_node *root)
 {
-    const struct pl_meta_node *root = pl_bundle_document(bundle, "model");
     const char *name = "";
     int64_t sequence = 0;
+    *lm = (struct pl_lm){0};
     if (!root)
         return pl_fail(context, PL_BAD_DATA, "there is no document 'model'");
     if (pl_meta_text(context, root, "type", &name) ||
@@ -200,7 +200,8 @@ enum pl_status pl_lm_read(struct pl_context *context, struct pl_lm *lm,
                           const struct pl_bundle *bundle)
 {
     *lm = (struct pl_lm){0};
-    if (read_document(context, lm, bundle) || read_parameters(context, lm, bundle))
+    if (pl_lm_declare(context, lm, pl_bundle_document(bundle, "model")) ||
+        read_parameters(context, lm, bundle))
         return pl_fail_at(context, "%s", bundle->source);
     const struct pl_tensor *tokenizer = pl_bundle_tensor(bundle, "tokenizer.json");
     if (tokenizer) {

@@ -20,6 +20,14 @@ enum pl_status pl_lm_write(struct pl_context *context, const struct pl_lm *lm,
                            const struct pl_meta_node *training,
                            struct pl_writer *writer) PL_MUST_CHECK;
 
+/* `meta: model` alone. */
+enum pl_status pl_lm_write_document(struct pl_context *context, const struct pl_lm *lm,
+                                    const struct pl_meta_node *training,
+                                    struct pl_writer *writer) PL_MUST_CHECK;
+/* The model that such a document describes, with its parameters declared and no values. */
+enum pl_status pl_lm_declare(struct pl_context *context, struct pl_lm *lm,
+                             const struct pl_meta_node *model) PL_MUST_CHECK;
+
 /* Reads what pl_lm_write wrote, parameters of any float dtype; records named `optim.*` are left
  * alone.  PL_BAD_DATA lists all parameters that are missing, unknown or of the wrong shape, and
  * names the first that is not finite.  The bundle may be released afterwards. */

@@ -3,6 +3,7 @@
 #include "models/lora.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { NAME_SIZE = 256 };
@@ -129,13 +130,137 @@ void pl_lora_write(struct pl_context *context, const struct pl_lm_lora *lora, st
     pl_meta_add_text(context, meta, node, "targets", lora->targets);
 }
 
-void pl_lora_add(int64_t out, int64_t in, int64_t rank, double scale, const float *a,
-                 const float *b, float *to)
+/* ---- Merging ------------------------------------------------------------------------------- */
+
+/* to [out, in] += scale B A */
+static void add_product(int64_t out, int64_t in, int64_t rank, float scale, const float *a,
+                        const float *b, float *to)
 {
     for (int64_t o = 0; o < out; o++)
         for (int64_t r = 0; r < rank; r++) {
-            const float weight = (float)scale * b[o * rank + r];
+            const float weight = scale * b[o * rank + r];
             for (int64_t i = 0; i < in; i++)
                 to[o * in + i] += weight * a[r * in + i];
         }
+}
+
+/* A tensor of any float type as f32, to be freed. */
+static float *as_float(struct pl_context *context, const struct pl_tensor *tensor)
+{
+    const int64_t count = pl_tensor_count(tensor);
+    float *values = pl_new(context, (size_t)count, sizeof *values);
+    if (values && pl_convert(context, tensor->data, tensor->dtype, values, PL_F32, count)) {
+        free(values);
+        return NULL;
+    }
+    return values;
+}
+
+static enum pl_status write_merged(struct pl_context *context, const char *name,
+                                   const struct pl_tensor *w, const struct pl_tensor *a,
+                                   const struct pl_tensor *b, double scale,
+                                   struct pl_writer *writer)
+{
+    if (a->rank != 2 || b->rank != 2 || w->rank != 2 || a->dims[1] != w->dims[1] ||
+        b->dims[0] != w->dims[0] || a->dims[0] != b->dims[1])
+        return pl_fail(context, PL_BAD_DATA, "the adapters of '%s' have other shapes", name);
+    float *sum = as_float(context, w), *low = as_float(context, a), *high = as_float(context, b);
+    void *stored = pl_new(context, (size_t)pl_tensor_count(w), pl_dtype_size(w->dtype));
+    enum pl_status status = sum && low && high && stored ? PL_OK : context->status;
+    if (!status) {
+        add_product(w->dims[0], w->dims[1], a->dims[0], (float)scale, low, high, sum);
+        status = pl_convert(context, sum, PL_F32, stored, w->dtype, pl_tensor_count(w));
+    }
+    if (!status) {
+        const struct pl_tensor view = pl_tensor_view(w->dtype, w->rank, w->dims, stored);
+        status = pl_writer_tensor(context, writer, name, &view, PL_CODEC_RAW);
+    }
+    free(sum);
+    free(low);
+    free(high);
+    free(stored);
+    return status;
+}
+
+static bool ends_in(const char *name, const char *what)
+{
+    const size_t size = strlen(name), length = strlen(what);
+    return size > length && strcmp(name + size - length, what) == 0;
+}
+
+static const struct pl_tensor *adapter_of(const struct pl_bundle *bundle, const char *name,
+                                          const char *which)
+{
+    char own[NAME_SIZE];
+    if (!ends_in(name, ".weight"))
+        return NULL;
+    snprintf(own, sizeof own, "%.*s%s", stem_size(name), name, which);
+    return pl_bundle_tensor(bundle, own);
+}
+
+/* The model's document without its adapters and without the training that made them. */
+static enum pl_status write_plain(struct pl_context *context, const struct pl_meta_node *model,
+                                  int64_t parameters, struct pl_writer *writer)
+{
+    struct pl_meta meta = {0};
+    struct pl_meta_node *root = pl_meta_add_map(context, &meta, NULL, NULL);
+    for (const struct pl_meta_node *node = model->child; node; node = node->next) {
+        if (strcmp(node->key, "parameters") == 0)
+            pl_meta_add_int(context, &meta, root, "parameters", parameters);
+        else if (strcmp(node->key, "lora") != 0 && strcmp(node->key, "training") != 0)
+            pl_meta_add_copy(context, &meta, root, NULL, node);
+    }
+    enum pl_status status = pl_meta_ok(&meta, context) ? PL_OK : context->status;
+    if (!status)
+        status = pl_writer_kind(context, writer, "model");
+    if (!status)
+        status = pl_writer_meta(context, writer, "model", meta.root);
+    pl_meta_release(&meta);
+    return status;
+}
+
+static bool is_kept(const char *name)
+{
+    return strncmp(name, "optim.", 6) != 0 && !ends_in(name, ".lora_a") &&
+           !ends_in(name, ".lora_b");
+}
+
+static enum pl_status merge(struct pl_context *context, const struct pl_bundle *bundle,
+                            const struct pl_meta_node *model, const struct pl_lm_lora *lora,
+                            struct pl_writer *writer)
+{
+    const double scale = lora->alpha / (double)lora->rank;
+    int64_t parameters = 0;
+    for (size_t i = 0; i < bundle->tensor_count; i++)
+        if (is_kept(bundle->tensors[i].name) &&
+            strcmp(bundle->tensors[i].name, "tokenizer.json") != 0)
+            parameters += pl_tensor_count(&bundle->tensors[i].tensor);
+    enum pl_status status = write_plain(context, model, parameters, writer);
+    for (size_t i = 0; i < bundle->tensor_count && !status; i++) {
+        const char *name = bundle->tensors[i].name;
+        const struct pl_tensor *a = adapter_of(bundle, name, "lora_a");
+        const struct pl_tensor *b = adapter_of(bundle, name, "lora_b");
+        if (!is_kept(name))
+            continue;
+        status =
+            a && b
+                ? write_merged(context, name, &bundle->tensors[i].tensor, a, b, scale, writer)
+                : pl_writer_tensor(context, writer, name, &bundle->tensors[i].tensor, PL_CODEC_RAW);
+    }
+    return status;
+}
+
+enum pl_status pl_lora_merge(struct pl_context *context, const struct pl_bundle *bundle,
+                             struct pl_writer *writer)
+{
+    const struct pl_meta_node *model = pl_bundle_document(bundle, "model");
+    struct pl_lm_lora lora = {0};
+    if (!model)
+        return pl_fail(context, PL_BAD_DATA, "%s: expected a model, found none", bundle->source);
+    if (pl_lora_read(context, model, &lora))
+        return pl_fail_at(context, "%s: meta model", bundle->source);
+    if (!lora.rank)
+        return pl_fail(context, PL_BAD_DATA, "%s: the model has no adapters to merge",
+                       bundle->source);
+    return merge(context, bundle, model, &lora, writer);
 }

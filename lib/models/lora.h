@@ -34,8 +34,9 @@ enum pl_status pl_lora_read(struct pl_context *context, const struct pl_meta_nod
 void pl_lora_write(struct pl_context *context, const struct pl_lm_lora *lora, struct pl_meta *meta,
                    struct pl_meta_node *root);
 
-/* to [count] += alpha / rank B A, for a weight [out, in] with its adapters as pairs of matrices. */
-void pl_lora_add(int64_t out, int64_t in, int64_t rank, double scale, const float *a,
-                 const float *b, float *to);
+/* Writes a model with its adapters merged into the weights, of their types, but for history and
+ * end.  One weight is in memory at a time, beside what the bundle maps. */
+enum pl_status pl_lora_merge(struct pl_context *context, const struct pl_bundle *bundle,
+                             struct pl_writer *writer) PL_MUST_CHECK;
 
 #endif
