@@ -90,7 +90,10 @@ static enum pl_status find_type(struct pl_context *context, const struct command
     const char *name = command->model;
     enum pl_model_family family = PL_FAMILY_LANGUAGE;
     *type = NULL;
-    if (name ? strcmp(name, "auto") == 0 : !command->train.resume) {
+    if (pl_language_adapts(&command->language)) {
+        if (name)
+            return pl_fail(context, PL_USAGE, "--model %s: MODEL says what it is", name);
+    } else if (name ? strcmp(name, "auto") == 0 : !command->train.resume) {
         *type = name ? NULL : pl_model_find("nlinear");
         family = PL_FAMILY_LINEAR;
     } else if (name) {
@@ -218,8 +221,8 @@ int main(int argc, char **argv)
     static const struct pl_tool tool = {
         .name = "lin-train",
         .summary = "train a forecaster on a series, or a language model on text",
-        .operands = "[DATA]",
-        .most = 1,
+        .operands = "[[MODEL] DATA]",
+        .most = 2,
         .options = options,
         .unused = unused,
         .alone = alone,

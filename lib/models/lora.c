@@ -87,20 +87,54 @@ enum pl_status pl_lora_attach(struct pl_context *context, struct pl_lm *lm,
     return PL_OK;
 }
 
+static bool ends_in(const char *name, const char *what, size_t length)
+{
+    const size_t size = strlen(name);
+    return size > length && name[size - length - 1] == '.' &&
+           strncmp(name + size - length, what, length) == 0;
+}
+
+static bool is_adapter(const char *name)
+{
+    return ends_in(name, "lora_a", 6) || ends_in(name, "lora_b", 6);
+}
+
 enum pl_status pl_lora_start(struct pl_context *context, struct pl_lm *lm, uint64_t seed)
 {
-    for (size_t i = 0; i < lm->parameters.count; i++)
-        lm->parameters.items[i]->frozen = true;
     for (size_t i = 0; i < lm->parameters.count; i++) {
-        const struct pl_adapter *adapter = lm->parameters.items[i]->variable.adapter;
-        for (size_t j = i + 1; adapter && j < lm->parameters.count; j++) {
-            struct pl_parameter *own = lm->parameters.items[j];
-            if (&own->variable != adapter->a && &own->variable != adapter->b)
-                continue;
-            own->frozen = false;
-            if (pl_parameter_start(context, &lm->parameters, own, seed, 0))
-                return context->status;
+        struct pl_parameter *parameter = lm->parameters.items[i];
+        if (is_adapter(parameter->name) &&
+            pl_parameter_start(context, &lm->parameters, parameter, seed, 0))
+            return context->status;
+    }
+    return PL_OK;
+}
+
+static enum pl_status thaw(struct pl_context *context, struct pl_lm *lm, const char *word,
+                           size_t size)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < lm->parameters.count; i++)
+        if (ends_in(lm->parameters.items[i]->name, word, size)) {
+            lm->parameters.items[i]->frozen = false;
+            found++;
         }
+    return found ? PL_OK
+                 : pl_fail(context, PL_USAGE, "--also: no parameter of this %s ends in '.%.*s'",
+                           lm->type->name, (int)size, word);
+}
+
+enum pl_status pl_lora_freeze(struct pl_context *context, struct pl_lm *lm, const char *also)
+{
+    for (size_t i = 0; i < lm->parameters.count; i++) {
+        struct pl_parameter *parameter = lm->parameters.items[i];
+        parameter->frozen = !is_adapter(parameter->name) && !ends_in(parameter->name, "mix", 3);
+    }
+    for (const char *at = also; at && *at;) {
+        const size_t size = strcspn(at, ",");
+        if (thaw(context, lm, at, size))
+            return context->status;
+        at += size + (at[size] == ',');
     }
     return PL_OK;
 }
@@ -182,17 +216,11 @@ static enum pl_status write_merged(struct pl_context *context, const char *name,
     return status;
 }
 
-static bool ends_in(const char *name, const char *what)
-{
-    const size_t size = strlen(name), length = strlen(what);
-    return size > length && strcmp(name + size - length, what) == 0;
-}
-
 static const struct pl_tensor *adapter_of(const struct pl_bundle *bundle, const char *name,
                                           const char *which)
 {
     char own[NAME_SIZE];
-    if (!ends_in(name, ".weight"))
+    if (!ends_in(name, "weight", 6))
         return NULL;
     snprintf(own, sizeof own, "%.*s%s", stem_size(name), name, which);
     return pl_bundle_tensor(bundle, own);
@@ -221,8 +249,7 @@ static enum pl_status write_plain(struct pl_context *context, const struct pl_me
 
 static bool is_kept(const char *name)
 {
-    return strncmp(name, "optim.", 6) != 0 && !ends_in(name, ".lora_a") &&
-           !ends_in(name, ".lora_b");
+    return strncmp(name, "optim.", 6) != 0 && !is_adapter(name);
 }
 
 static enum pl_status merge(struct pl_context *context, const struct pl_bundle *bundle,

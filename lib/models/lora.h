@@ -24,9 +24,14 @@
 enum pl_status pl_lora_attach(struct pl_context *context, struct pl_lm *lm,
                               const struct pl_lm_lora *lora) PL_MUST_CHECK;
 
-/* Starts the adapters' values, and freezes all parameters but these. */
+/* Starts the adapters' values. */
 enum pl_status pl_lora_start(struct pl_context *context, struct pl_lm *lm,
                              uint64_t seed) PL_MUST_CHECK;
+
+/* Freezes all parameters but adapters, learned mixes, and those whose names end in a word of
+ * `also`, separated by commas (NULL: none).  PL_USAGE for a word that is the end of no name. */
+enum pl_status pl_lora_freeze(struct pl_context *context, struct pl_lm *lm,
+                              const char *also) PL_MUST_CHECK;
 
 /* Reads `lora` of a model's document; rank 0 when there is none. */
 enum pl_status pl_lora_read(struct pl_context *context, const struct pl_meta_node *model,

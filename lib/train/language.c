@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "formats/input.h"
 #include "models/lm_stream.h"
+#include "models/lora.h"
 #include "tensor/blas.h"
 #include "text/batches.h"
 
@@ -18,6 +20,25 @@ static const char *const recipe[] = {
     "min-lr=0.1", "optimiser=adamw", "wd=0.01",  "clip=1",          PL_TRAIN_RECIPE,
     "seq=",       "valid-share=",    NULL};
 
+/* Adapters: the recipe of Hu and others, with a rate for small models; its rows are those of
+ * converted transformers. */
+static const char *const lora_recipe[] = {
+    "steps=300",       "batch=4", "lr=0.001", "schedule=cosine", "warmup=0", "min-lr=0",
+    "optimiser=adamw", "wd=0.01", "clip=1",   PL_TRAIN_RECIPE,   "seq=",     "valid-share=",
+    "lora=",           "rank=8",  "alpha=",   "also=",           NULL};
+
+/* Attention transfer.  Its authors' rate, 0.01, is too low for a few hundred steps. */
+static const char *const transfer_recipe[] = {
+    "steps=300",           "batch=4", "lr=0.03", "schedule=cosine", "warmup=0", "min-lr=0",
+    "optimiser=adamw",     "wd=0",    "clip=0",  PL_TRAIN_RECIPE,   "seq=",     "valid-share=",
+    "attention-transfer=", NULL};
+
+/* Of AdamW where few parameters are trained for a short time. */
+#define ADAPT_BETA2 0.999
+
+/* What mean squares of attention transfer are multiplied by. */
+#define TRANSFER_SCALE 1000
+
 /* A loss far above that of a model that knows nothing, ln(vocabulary), has diverged. */
 #define DIVERGED 20
 
@@ -27,11 +48,19 @@ enum { VALID_BATCH = 16, VALID_WINDOWS = 256 };
 struct work {
     struct pl_job job;
     const struct pl_language_options *options;
+    struct pl_bundle given; /* the model to adapt */
+    struct pl_source source;
     struct pl_lm lm;
     struct pl_tokenizer *tokenizer; /* of texts; NULL: their bytes are the tokens */
     struct pl_corpus corpus, valid_corpus;
     struct pl_batches batches, valid;
+    double *squares; /* of layers, in attention transfer */
 };
+
+bool pl_language_adapts(const struct pl_language_options *language)
+{
+    return language->lora || language->transfer;
+}
 
 /* ---- The objective ------------------------------------------------------------------------- */
 
@@ -48,6 +77,26 @@ static struct pl_variable *score(struct work *work, struct pl_tape *tape, int64_
     return pass.auxiliary ? pl_op_add(tape, loss, pass.auxiliary, 1) : loss;
 }
 
+/* How far the imitations of `count` windows are from what they imitate, on average over layers, as
+ * one number that has been gone back from already. */
+static struct pl_variable *compare(struct work *work, struct pl_tape *tape, int64_t count,
+                                   const int32_t *ids)
+{
+    const int64_t layers = pl_lm_options(&work->lm)->layers;
+    const double scale = TRANSFER_SCALE / (double)layers;
+    struct pl_transfer transfer = {scale / (double)work->job.options->accumulate, work->squares};
+    struct pl_pass pass = {.tape = tape, .lm = &work->lm, .transfer = &transfer};
+    if (pl_rows_even(tape, count, work->batches.length, &pass.rows) || !pl_lm_forward(&pass, ids))
+        return NULL;
+    struct pl_variable *loss = pl_tape_matrix(tape, false, 1, 1);
+    double sum = 0;
+    for (int64_t i = 0; i < layers; i++)
+        sum += scale * work->squares[i];
+    if (loss)
+        loss->value[0] = (pl_real)sum;
+    return loss;
+}
+
 static int32_t *take_tokens(const struct work *work, struct pl_tape *tape, int64_t count)
 {
     return pl_tape_take(tape, 2 * count * work->batches.length, sizeof(int32_t));
@@ -61,7 +110,30 @@ static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t index)
     int32_t *targets = ids ? ids + count * work->batches.length : NULL;
     if (!ids || pl_batches_read(tape->context, &work->batches, index, ids, targets))
         return NULL;
-    return score(work, tape, count, ids, targets, NULL);
+    return work->options->transfer ? compare(work, tape, count, ids)
+                                   : score(work, tape, count, ids, targets, NULL);
+}
+
+static enum pl_status validate_transfer(void *self, struct pl_tape *tape, double *mean)
+{
+    struct work *work = self;
+    const int64_t all = pl_batches_windows(&work->valid), asked = work->options->valid_windows;
+    const int64_t most = asked ? asked : VALID_WINDOWS, windows = most < all ? most : all;
+    double sum = 0;
+    for (int64_t first = 0; first < windows; first++) {
+        pl_tape_reset(tape);
+        int32_t *ids = take_tokens(work, tape, 1);
+        int32_t *targets = ids ? ids + work->batches.length : NULL;
+        const struct pl_variable *loss =
+            !ids || pl_batches_windows_read(tape->context, &work->valid, first, 1, ids, targets)
+                ? NULL
+                : compare(work, tape, 1, ids);
+        if (!loss)
+            return tape->context->status;
+        sum += (double)loss->value[0];
+    }
+    *mean = windows > 0 ? sum / (double)windows : NAN;
+    return PL_OK;
 }
 
 static enum pl_status validate(void *self, struct pl_tape *tape, double *mean)
@@ -97,11 +169,19 @@ static enum pl_status open_tokenizer(struct work *work)
     if (work->options->tokenizer)
         work->tokenizer = pl_tokenizer_load(context, work->options->tokenizer);
     else if (lm->tokenizer)
-        work->tokenizer = pl_tokenizer_parse(context, work->job.resumed.source, lm->tokenizer,
-                                             lm->tokenizer_size);
+        work->tokenizer = pl_tokenizer_parse(
+            context, work->given.source ? work->given.source : work->job.resumed.source,
+            lm->tokenizer, lm->tokenizer_size);
     else
         return PL_OK;
     return work->tokenizer ? PL_OK : context->status;
+}
+
+/* DATA comes behind MODEL where there is one. */
+static const char *data_operand(const struct work *work)
+{
+    const struct pl_run *run = work->job.run;
+    return pl_run_operand(run, pl_language_adapts(work->options) ? run->operand_count - 1 : 0);
 }
 
 static enum pl_status open_data(struct work *work)
@@ -112,7 +192,7 @@ static enum pl_status open_data(struct work *work)
     if (options->valid && options->valid_share > 0)
         return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
     if (open_tokenizer(work) ||
-        pl_corpus_open(context, &work->corpus, pl_run_operand(run, 0), work->tokenizer))
+        pl_corpus_open(context, &work->corpus, data_operand(work), work->tokenizer))
         return context->status;
     work->batches = (struct pl_batches){.corpus = &work->corpus,
                                         .length = options->length,
@@ -133,6 +213,109 @@ static enum pl_status open_data(struct work *work)
     }
     work->valid.length = work->batches.length;
     return pl_batches_init(context, &work->valid);
+}
+
+/* ---- Parts of a model ---------------------------------------------------------------------- */
+
+static enum pl_status freeze(struct work *work)
+{
+    struct pl_context *context = &work->job.run->context;
+    struct pl_lm *lm = &work->lm;
+    const struct pl_mixer *mixer = lm->type->mixer;
+    size_t trained = 0;
+    if (work->options->lora)
+        return pl_lora_freeze(context, lm, work->options->also);
+    for (size_t i = 0; work->options->transfer && i < lm->parameters.count; i++) {
+        struct pl_parameter *parameter = lm->parameters.items[i];
+        parameter->frozen = !mixer->imitates || !mixer->imitates(parameter->name);
+        trained += !parameter->frozen;
+    }
+    return !work->options->transfer || trained
+               ? PL_OK
+               : pl_fail(context, PL_USAGE,
+                         "--attention-transfer: a %s has no maps to imitate with (lin-convert "
+                         "--method lolcats makes a model that has)",
+                         lm->type->name);
+}
+
+/* The window of a converted model; 0 for others. */
+static int64_t window_of(const struct pl_lm *lm)
+{
+    const struct pl_option *option = pl_option_find(lm->type->options, "window");
+    const bool converted = pl_option_find(lm->type->options, "softmax-layers") != NULL;
+    return converted && option && option->type == PL_OPTION_INT
+               ? *(const int64_t *)((const char *)lm->options + option->offset)
+               : 0;
+}
+
+/* Whether all maps of an imitation are what they start as. */
+static bool has_bare_maps(const struct pl_lm *lm)
+{
+    size_t maps = 0;
+    for (size_t i = 0; lm->type->mixer->imitates && i < lm->parameters.count; i++) {
+        const struct pl_parameter *parameter = lm->parameters.items[i];
+        const struct pl_variable *map = &parameter->variable;
+        if (parameter->init != PL_INIT_EYE)
+            continue;
+        maps++;
+        for (int64_t j = 0; j < map->count; j++)
+            if (map->value[j] != (j / map->dims[2] % map->dims[1] == j % map->dims[2]))
+                return false;
+    }
+    return maps > 0;
+}
+
+static void warn_of_model(const struct work *work)
+{
+    struct pl_context *context = &work->job.run->context;
+    const int64_t window = window_of(&work->lm);
+    if (window > 0 && work->batches.length <= window)
+        pl_warn(context,
+                "no sequence is longer than the window of %" PRId64
+                ": what is before it stays untrained",
+                window);
+    if (work->options->lora && has_bare_maps(&work->lm))
+        pl_warn(context, "the model's maps are at identity: lin-train --attention-transfer first");
+}
+
+/* The model of operand 0, with what is to be trained. */
+static enum pl_status take_model(struct work *work)
+{
+    struct pl_run *run = work->job.run;
+    struct pl_context *context = &run->context;
+    const struct pl_language_options *options = work->options;
+    struct pl_lm *lm = &work->lm;
+    const struct pl_lm_lora lora = {
+        options->rank, options->alpha > 0 ? options->alpha : (double)options->rank, options->lora};
+    if (pl_input_bundle(context, run->operands[0], NULL, &work->source, &work->given) ||
+        pl_lm_read(context, lm, &work->given))
+        return context->status;
+    if (options->lora && (pl_lora_attach(context, lm, &lora) ||
+                          pl_lora_start(context, lm, (uint64_t)run->common.seed)))
+        return context->status;
+    return PL_OK;
+}
+
+static int64_t trained_elements(const struct pl_lm *lm)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < lm->parameters.count; i++)
+        sum += lm->parameters.items[i]->frozen ? 0 : lm->parameters.items[i]->variable.count;
+    return sum;
+}
+
+/* What attention transfer came to, layer by layer: later ones are the harder. */
+static void report_layers(const struct work *work)
+{
+    const struct pl_lm *lm = &work->lm;
+    struct pl_buffer text = {0};
+    for (int64_t i = 0; i < pl_lm_options(lm)->layers; i++)
+        if (pl_buffer_printf(&work->job.run->context, &text, " %.3g", 1000 * work->squares[i]))
+            break;
+    if (text.size)
+        pl_run_note(work->job.run, "1000 x mean square error of the last batch, by layer:%s",
+                    text.data);
+    pl_buffer_release(&text);
 }
 
 /* A setting that was given must be that of the model of the checkpoint. */
@@ -213,6 +396,12 @@ static enum pl_status write_model(void *self, struct pl_context *context,
 static enum pl_status add_inputs(void *self, struct pl_context *context, struct pl_history *history)
 {
     const struct work *work = self;
+    const bool stream = work->source.format == PL_FORMAT_STREAM;
+    if (work->given.source &&
+        pl_history_input(context, history, work->job.run->operands[0],
+                         stream ? work->given.sum : work->source.sum,
+                         stream ? pl_bundle_document(&work->given, "history") : NULL))
+        return context->status;
     if (pl_corpus_history(context, &work->corpus, history))
         return context->status;
     return work->options->valid ? pl_corpus_history(context, &work->valid_corpus, history) : PL_OK;
@@ -255,28 +444,78 @@ static enum pl_status explain(struct work *work)
     return status;
 }
 
+static const char *const *recipe_of(const struct pl_language_options *options)
+{
+    return options->transfer ? transfer_recipe : options->lora ? lora_recipe : recipe;
+}
+
+static enum pl_status check_operands(struct work *work, const struct pl_list *settings)
+{
+    const struct pl_run *run = work->job.run;
+    const struct pl_language_options *options = work->options;
+    struct pl_context *context = &work->job.run->context;
+    const int count = run->operand_count;
+    if (!pl_language_adapts(options))
+        return count <= 1 ? PL_OK
+                          : pl_fail(context, PL_USAGE,
+                                    "one operand, DATA: MODEL goes before it with --lora or "
+                                    "--attention-transfer alone");
+    if (options->lora && options->transfer)
+        return pl_fail(context, PL_USAGE, "--lora and --attention-transfer exclude each other");
+    if (settings->count)
+        return pl_fail(context, PL_USAGE, "--set %s: the model is made already",
+                       settings->items[0]);
+    if (count < 2)
+        return pl_fail(context, PL_USAGE,
+                       "--%s needs MODEL and DATA, a text or tokens to learn from: %d steps of 4 "
+                       "windows when no more is said",
+                       options->lora ? "lora" : "attention-transfer", 300);
+    return strcmp(run->operands[0], "-") == 0 && strcmp(run->operands[1], "-") == 0
+               ? pl_fail(context, PL_USAGE, "MODEL and DATA cannot both be standard input")
+               : PL_OK;
+}
+
 static enum pl_status train(struct work *work, const struct pl_model_type *type,
                             const struct pl_list *settings, struct pl_writer *writer)
 {
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
     const bool resumed = work->job.options->resume != NULL;
-    if (pl_job_open(&work->job, recipe) || (resumed && read_model(work, type, settings)) ||
-        open_data(work) || pl_blas_open(context) ||
-        (!resumed && make_model(work, type, settings)) || expect(work, &work->corpus) ||
-        (work->options->valid && expect(work, &work->valid_corpus)))
+    const bool adapts = pl_language_adapts(work->options), given = resumed || adapts;
+    if (pl_job_open(&work->job, recipe_of(work->options)) ||
+        (resumed && read_model(work, type, settings)) || (!resumed && adapts && take_model(work)) ||
+        open_data(work) || pl_blas_open(context) || (!given && make_model(work, type, settings)) ||
+        expect(work, &work->corpus) || (work->options->valid && expect(work, &work->valid_corpus)))
+        return context->status;
+    if (adapts) {
+        work->job.loop.options.optimiser.beta2 = ADAPT_BETA2;
+        warn_of_model(work);
+    }
+    work->squares = pl_arena_new(context, &work->lm.parameters.arena,
+                                 (size_t)pl_lm_options(&work->lm)->layers, sizeof *work->squares);
+    if (!work->squares || freeze(work))
         return context->status;
     work->job.objective.units = work->batches.batch * work->batches.length;
     work->job.objective.most_loss = DIVERGED * log((double)work->corpus.vocabulary + 1);
     work->job.objective.parameters = &work->lm.parameters;
-    work->job.objective.validate = work->valid.length && work->valid.share ? validate : NULL;
+    if (work->options->transfer)
+        work->job.objective.most_loss = INFINITY;
+    if (work->valid.length && work->valid.share)
+        work->job.objective.validate = work->options->transfer ? validate_transfer : validate;
     work->job.data = work->corpus.count;
     if (run->common.explain)
         return explain(work);
     pl_run_note(run, "%s: %" PRId64 " parameters; %s: %" PRId64 " tokens, vocabulary %" PRId64,
                 work->lm.type->name, work->lm.parameters.elements, work->corpus.name,
                 work->corpus.count, work->corpus.vocabulary);
-    return pl_job_run(&work->job, writer);
+    if (adapts)
+        pl_run_note(run, "%" PRId64 " of them are trained (%.2g %%)", trained_elements(&work->lm),
+                    100 * (double)trained_elements(&work->lm) /
+                        (double)work->lm.parameters.elements);
+    enum pl_status status = pl_job_run(&work->job, writer);
+    if (!status && work->options->transfer)
+        report_layers(work);
+    return status;
 }
 
 enum pl_status pl_train_language(struct pl_run *run, void *command,
@@ -293,7 +532,9 @@ enum pl_status pl_train_language(struct pl_run *run, void *command,
                                .unit = "tokens",
                                .write = write_model,
                                .inputs = add_inputs};
-    enum pl_status status = train(&work, type, settings, writer);
+    enum pl_status status = check_operands(&work, settings);
+    if (!status)
+        status = train(&work, type, settings, writer);
     pl_job_close(&work.job);
     pl_batches_release(&work.batches);
     pl_batches_release(&work.valid);
@@ -301,5 +542,6 @@ enum pl_status pl_train_language(struct pl_run *run, void *command,
     pl_corpus_close(&work.valid_corpus);
     pl_tokenizer_free(work.tokenizer);
     pl_lm_release(&work.lm);
+    pl_bundle_release(&work.given);
     return status;
 }
