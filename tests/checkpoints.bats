@@ -274,3 +274,25 @@ llama_folder() {
     ts-export -f hf -o folder/ teacher.plumb
     lin-eval --json folder/ valid.plumb | grep -q '"nats_per_token": 1.2974'
 }
+
+@test "a tokenizer goes along, if it fits" {
+    need_data data/models
+    cd "$T"
+    models=$DATA/data/models
+    ts-import --tokenizer "$models/stories260K/tok512.bin" "$models/stories260K/stories260K.bin" >teacher.plumb
+    ts-info teacher.plumb | grep -q '^tokenizer.json '
+    fails 3 "ts-import: $models/babyllama105/model5000.bin: the tokenizer has 512 tokens, the model 105: it is another model's" \
+        ts-import --tokenizer "$models/stories260K/tok512.bin" -o no.plumb "$models/babyllama105/model5000.bin"
+    fails 2 "ts-import: --tokenizer: '$TOP/data/co2.csv' is no checkpoint of a language model" \
+        ts-import --tokenizer "$models/stories260K/tok512.bin" -o no.plumb "$TOP/data/co2.csv"
+    [ ! -e no.plumb ]
+    ts-export -f hf -o folder teacher.plumb
+    ts-import folder | ts-diff - teacher.plumb
+    rm folder/tokenizer.json
+    cp "$models/stories260K/tok512.model" folder/tokenizer.model
+    ts-import folder | ts-info | grep -q '^tokenizer.json '
+    fails 0 'ts-info: warning: folder/tokenizer.model is left out: ts-import --tokenizer takes it in' ts-info folder
+    cp "$models/stories260K/tok512.model" bad.model
+    sed -i 's/"vocab_size": 512/"vocab_size": 511/' folder/config.json
+    run -3 ts-import -o no.plumb folder
+}

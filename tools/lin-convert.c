@@ -28,26 +28,26 @@ static const struct pl_option options[] = {
               "how the transformer becomes linear"),
     PL_FLAG(struct command, merge, "merge-lora", 0, "no",
             "merge the low-rank adapters of a model into its weights, instead of --method"),
-    PL_INT(struct command, window, "window", 0, "0", 0, 1e9, "ROWS",
-           "rows of the softmax window; 0: 64", "128"),
+    PL_INT(struct command, window, "window", 0, NULL, 1, 1e9, "ROWS",
+           "rows of the softmax window; 64 when not given", "128"),
     PL_TEXT(struct command, gate, "gate", 0, NULL, "KIND", "liger: gla, gsa or hgrn2", "gsa"),
     PL_TEXT(
         struct command, mix, "mix", 0, NULL, "SHARE",
         "liger: share of the recurrence, 0.5 when not given; learn: a number of each layer, from "
         "0.03 on",
         "learn"),
-    PL_INT(struct command, slots, "slots", 0, "0", 0, 65536, "N",
-           "liger with gate gsa: slots of a head; 0: the width of a head", "64"),
+    PL_INT(struct command, slots, "slots", 0, NULL, 1, 65536, "N",
+           "liger with gate gsa: slots of a head; its width when not given", "64"),
     PL_TEXT(
         struct command, form, "form", 0, NULL, "FORM",
         "lolcats: tk, the row's block and the one before, when not given; sw, the last rows; or "
         "linear, no window",
         "sw"),
-    PL_INT(struct command, features, "feature-dim", 0, "0", 0, 65536, "N",
-           "lolcats: width of a feature map; 0: that of a head", "64"),
+    PL_INT(struct command, features, "feature-dim", 0, NULL, 1, 65536, "N",
+           "lolcats: width of a feature map; that of a head when not given", "64"),
     PL_TEXT(struct command, layers, "softmax-layers", 0, NULL, "LAYERS",
             "layers, from 0, that stay softmax attention, separated by commas", "0,4"),
-    PL_FLAG(struct command, window_only, "window-only", 0, "no",
+    PL_FLAG(struct command, window_only, "window-only", 0, NULL,
             "drop what is before the window: the baseline that a method has to beat"),
     PL_OPTIONS_END,
 };
@@ -244,9 +244,9 @@ static const char *setting_key(size_t index)
 static const char *const unused[] = {"explain", "memory", NULL};
 
 static const struct pl_example examples[] = {
-    {"lin-convert --method lolcats teacher.plumb | lin-train --attention-transfer - text.plumb > "
-     "s.plumb",
-     "A model with a state of constant size, trained to imitate its teacher"},
+    {"lin-train -q -m transformer -s dim=16 -s heads=2 --seq 64 --steps 3 data/shakespeare.txt | "
+     "lin-convert --method liger --window 16 > s.plumb",
+     "a transformer, trained for a moment, becomes linear"},
     {NULL, NULL},
 };
 

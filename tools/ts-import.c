@@ -4,11 +4,14 @@
 
 #include <stdlib.h>
 
+#include "formats/hf.h"
 #include "formats/view.h"
+#include "text/tokenizer.h"
 
 struct command {
     struct pl_import import;
     const char *images, *labels; /* a pair of IDX files, instead of operands */
+    const char *tokenizer;       /* a file, of checkpoints that bring none */
 };
 
 static const struct pl_option options[] = {
@@ -18,6 +21,10 @@ static const struct pl_option options[] = {
             "train-images-idx3-ubyte.gz"),
     PL_TEXT(struct command, labels, "labels", 0, NULL, "FILE",
             "IDX: the file of labels that belongs to --images", "train-labels-idx1-ubyte.gz"),
+    PL_TEXT(struct command, tokenizer, "tokenizer", 0, NULL, "FILE",
+            "language models: tokenizer.json, tokenizer.model or llama2.c's tokenizer.bin to go "
+            "with the model",
+            "tok512.bin"),
     PL_OPTIONS_END,
 };
 
@@ -69,7 +76,13 @@ static enum pl_status import_file(struct pl_run *run, const struct command *comm
     const enum pl_format format = pl_foreign_format(file->foreign);
     const bool whole =
         format == PL_FORMAT_CSV || format == PL_FORMAT_LLAMA2C || format == PL_FORMAT_HF;
-    status = prepare_segment(run, segment, writer, whole);
+    if (command->tokenizer && format != PL_FORMAT_LLAMA2C && format != PL_FORMAT_HF) {
+        status = pl_fail(context, PL_USAGE,
+                         "--tokenizer: '%s' is no checkpoint of a language model", file->path);
+    }
+    if (!status) {
+        status = prepare_segment(run, segment, writer, whole);
+    }
     if (!status) {
         status = pl_foreign_import(context, file->foreign, writer, &file->source);
     }
@@ -120,7 +133,28 @@ static enum pl_status import_media(struct pl_run *run, const struct command *com
     return status;
 }
 
-static enum pl_status import_files(struct pl_run *run, const struct command *command,
+/* Gives the tokenizer to the import; NULL takes it away. */
+static void use_tokenizer(struct command *command, const struct pl_tokenizer *tokenizer)
+{
+    struct pl_import *import = &command->import;
+    import->tokenizer = tokenizer ? pl_tokenizer_json(tokenizer, &import->tokenizer_size) : NULL;
+    import->tokenizer_vocabulary = tokenizer ? pl_tokenizer_vocabulary(tokenizer) : 0;
+}
+
+/* The tokenizer of a checkpoint folder, read here so that it is known to fit.  One that is not
+ * understood goes along as it is. */
+static struct pl_tokenizer *folder_tokenizer(struct command *command, const char *path)
+{
+    struct pl_context quiet = {0};
+    struct pl_tokenizer *tokenizer =
+        !command->tokenizer && pl_hf_is_folder(path) ? pl_tokenizer_load(&quiet, path) : NULL;
+    if (tokenizer) {
+        use_tokenizer(command, tokenizer);
+    }
+    return tokenizer;
+}
+
+static enum pl_status import_files(struct pl_run *run, struct command *command,
                                    struct segment *segment, struct pl_writer *writer)
 {
     size_t count = run->operand_count > 0 ? (size_t)run->operand_count : 1;
@@ -133,10 +167,15 @@ static enum pl_status import_files(struct pl_run *run, const struct command *com
         files[i].path = pl_run_operand(run, (int)i);
     }
     for (size_t i = 0, media = 0; i < count && !status; i += media ? media : 1) {
+        struct pl_tokenizer *tokenizer = folder_tokenizer(command, files[i].path);
         status = count_media(run, command, files + i, count - i, &media);
         if (!status) {
             status = media ? import_media(run, command, files + i, media, segment, writer)
                            : import_file(run, command, &files[i], segment, writer);
+        }
+        if (tokenizer) {
+            use_tokenizer(command, NULL);
+            pl_tokenizer_free(tokenizer);
         }
     }
     for (size_t i = 0; i < count; i++) {
@@ -165,7 +204,7 @@ static enum pl_status import_images(struct pl_run *run, const struct command *co
     return status;
 }
 
-static enum pl_status import_all(struct pl_run *run, const struct command *command,
+static enum pl_status import_all(struct pl_run *run, struct command *command,
                                  struct pl_writer *writer)
 {
     struct segment segment = {0};
@@ -182,7 +221,7 @@ static enum pl_status import_all(struct pl_run *run, const struct command *comma
 
 static enum pl_status run(struct pl_run *run, void *fields)
 {
-    const struct command *command = fields;
+    struct command *command = fields;
     if (command->labels && !command->images) {
         return pl_fail(&run->context, PL_USAGE, "--labels needs --images");
     }
@@ -190,14 +229,23 @@ static enum pl_status run(struct pl_run *run, void *fields)
                                                        command->import.format != PL_FORMAT_IDX))) {
         return pl_fail(&run->context, PL_USAGE, "--images goes with no operands and only -f idx");
     }
+    struct pl_tokenizer *tokenizer = NULL;
+    if (command->tokenizer) {
+        tokenizer = pl_tokenizer_load(&run->context, command->tokenizer);
+        if (!tokenizer) {
+            return run->context.status;
+        }
+        use_tokenizer(command, tokenizer);
+    }
     struct pl_view view;
     enum pl_status status = pl_view_open(&run->context, &view, run->common.output,
                                          pl_run_to_terminal(run) ? PL_VIEW_TABLE : PL_VIEW_STREAM);
-    if (status) {
-        return status;
+    if (!status) {
+        status = import_all(run, command, view.writer);
+        status = pl_view_close(&run->context, &view, status, run->tool->name);
     }
-    status = import_all(run, command, view.writer);
-    return pl_view_close(&run->context, &view, status, run->tool->name);
+    pl_tokenizer_free(tokenizer);
+    return status;
 }
 
 static const char *const unused[] = {"explain", "memory", "seed", NULL};

@@ -32,7 +32,7 @@ struct folder {
     const char *path;
     const char *source; /* of the model, for messages */
     struct pl_collection collection;
-    struct pl_decoder decoder;
+    struct pl_checkpoint model;
     struct pl_collection tensors; /* as they are in the folder; the names are in the arena */
     struct piece *pieces;
     struct pl_arena arena;
@@ -47,7 +47,7 @@ static enum pl_status fail(struct pl_context *context, const struct folder *fold
 /* ---- What goes where --------------------------------------------------------------------- */
 
 static enum pl_status check_source(struct pl_context *context, const struct folder *folder,
-                                   const struct pl_decoder_tensor *tensor,
+                                   const struct pl_checkpoint_tensor *tensor,
                                    const struct pl_collected *source)
 {
     if (!source) {
@@ -63,13 +63,13 @@ static enum pl_status check_source(struct pl_context *context, const struct fold
 }
 
 static enum pl_status add_tensor(struct pl_context *context, struct folder *folder,
-                                 const struct pl_decoder_tensor *tensor,
+                                 const struct pl_checkpoint_tensor *tensor,
                                  const struct pl_hf_place *place, const struct pl_collected *source)
 {
     static const char *const prefixes[] = {"model.", "transformer."};
     struct pl_collected *item = &folder->tensors.items[folder->tensors.count];
     const size_t size = strlen(place->name) + 16;
-    const char *prefix = prefixes[folder->decoder.positions > 0];
+    const char *prefix = prefixes[folder->model.positions > 0];
     const int64_t rows = tensor->dims[0] * place->of;
     char *name = pl_arena_new(context, &folder->arena, size, 1);
     if (!name) {
@@ -88,7 +88,7 @@ static enum pl_status add_tensor(struct pl_context *context, struct folder *fold
 
 /* q, k and v of GPT-2 follow each other, with nothing between, but biases behind weights. */
 static enum pl_status add_part(struct pl_context *context, struct folder *folder,
-                               const struct pl_decoder_tensor *tensor,
+                               const struct pl_checkpoint_tensor *tensor,
                                const struct pl_hf_place *place, const struct pl_collected *source)
 {
     struct piece *piece = &folder->pieces[folder->tensors.count - 1];
@@ -101,7 +101,7 @@ static enum pl_status add_part(struct pl_context *context, struct folder *folder
 
 static enum pl_status plan_tensors(struct pl_context *context, struct folder *folder)
 {
-    struct pl_decoder_tensor tensor = {0};
+    struct pl_checkpoint_tensor tensor = {0};
     const size_t most = folder->collection.count;
     enum pl_status status = PL_OK;
     folder->tensors.items =
@@ -110,10 +110,10 @@ static enum pl_status plan_tensors(struct pl_context *context, struct folder *fo
     if (!folder->tensors.items || !folder->pieces) {
         return context->status;
     }
-    while (!status && pl_decoder_next(&folder->decoder, &tensor)) {
+    while (!status && pl_checkpoint_next(&folder->model, &tensor)) {
         struct pl_hf_place place;
         const struct pl_collected *source = pl_collection_find(&folder->collection, tensor.name);
-        pl_hf_place(&folder->decoder, &tensor, &place);
+        pl_hf_place(&folder->model, &tensor, &place);
         status = check_source(context, folder, &tensor, source);
         if (!status) {
             status = place.part == 0 ? add_tensor(context, folder, &tensor, &place, source)
@@ -246,7 +246,7 @@ static enum pl_status write_config(struct pl_context *context, struct folder *fo
 {
     struct pl_meta out = {0};
     const struct pl_meta_node *config = folder->collection.documents[CONFIG].root;
-    enum pl_status status = pl_hf_config_write(context, &folder->decoder, config, &out);
+    enum pl_status status = pl_hf_config_write(context, &folder->model, config, &out);
     if (!status && !pl_meta_find(out.root, "torch_dtype") && !pl_meta_find(out.root, "dtype")) {
         pl_meta_add_text(context, &out, out.root, "torch_dtype",
                          type_word(folder->tensors.items[0].dtype));
@@ -325,7 +325,7 @@ enum pl_status pl_hf_export(struct pl_context *context, struct pl_reader *reader
     const struct pl_meta_node *model = folder.collection.documents[MODEL].root;
     if (!model) {
         status = pl_fail(context, PL_BAD_DATA, "%s: expected a model, found none", folder.source);
-    } else if ((status = pl_decoder_read(context, &folder.decoder, model))) {
+    } else if ((status = pl_checkpoint_read(context, &folder.model, model))) {
         pl_fail_at(context, "%s", folder.source);
     }
     if (!status) {

@@ -34,7 +34,7 @@ struct folder {
     struct pl_bytes *config_bytes;
     char *path; /* with its last slash */
     struct pl_meta config;
-    struct pl_decoder decoder;
+    struct pl_checkpoint model;
     struct pl_shards shards;
     struct entry *entries; /* sorted by name */
     size_t count;
@@ -82,7 +82,7 @@ static struct entry *find_behind(const struct folder *folder, const char *prefix
 
 /* The head stands outside of what the prefix is for. */
 static struct entry *find_place(const struct folder *folder, const struct pl_hf_place *place,
-                                enum pl_decoder_part part)
+                                enum pl_checkpoint_part part)
 {
     static const char *const outer[] = {"", "base_model.model.", NULL};
     struct entry *entry = NULL;
@@ -96,10 +96,10 @@ static void find_prefix(struct folder *folder)
 {
     static const char *const prefixes[] = {"model.", "transformer.", "base_model.model.model.", "",
                                            NULL};
-    struct pl_decoder_tensor first = {0};
+    struct pl_checkpoint_tensor first = {0};
     struct pl_hf_place place;
-    pl_decoder_next(&folder->decoder, &first); /* the embeddings */
-    pl_hf_place(&folder->decoder, &first, &place);
+    pl_checkpoint_next(&folder->model, &first); /* the embeddings */
+    pl_hf_place(&folder->model, &first, &place);
     int i = 0;
     while (prefixes[i + 1] && !find_behind(folder, prefixes[i], place.name)) {
         i++;
@@ -158,7 +158,7 @@ static const char *file_of(const struct entry *entry)
 }
 
 static enum pl_status complain_missing(struct pl_context *context, struct folder *folder,
-                                       const struct pl_decoder_tensor *tensor,
+                                       const struct pl_checkpoint_tensor *tensor,
                                        const struct pl_hf_place *place)
 {
     if (tensor->part == PL_PART_HEAD) {
@@ -169,8 +169,8 @@ static enum pl_status complain_missing(struct pl_context *context, struct folder
 }
 
 /* What config.json says about a side of a matrix, for messages. */
-static void explain_rows(const struct pl_decoder *decoder, enum pl_decoder_part part, char *text,
-                         size_t size)
+static void explain_rows(const struct pl_checkpoint *model, enum pl_checkpoint_part part,
+                         char *text, size_t size)
 {
     const bool keys =
         part == PL_PART_K || part == PL_PART_V || part == PL_PART_K_BIAS || part == PL_PART_V_BIAS;
@@ -178,18 +178,17 @@ static void explain_rows(const struct pl_decoder *decoder, enum pl_decoder_part 
     *text = '\0';
     if (keys || queries) {
         snprintf(text, size, " (%lld heads of %lld)",
-                 (long long)(keys ? decoder->kv_heads : decoder->heads),
-                 (long long)decoder->head_dim);
+                 (long long)(keys ? model->kv_heads : model->heads), (long long)model->head_dim);
     }
 }
 
 static enum pl_status complain_shape(struct pl_context *context, struct folder *folder,
-                                     const struct pl_decoder_tensor *tensor,
+                                     const struct pl_checkpoint_tensor *tensor,
                                      const struct entry *entry, const int64_t *expected)
 {
     struct pl_buffer have = {0}, want = {0};
     char why[96];
-    explain_rows(&folder->decoder, tensor->part, why, sizeof why);
+    explain_rows(&folder->model, tensor->part, why, sizeof why);
     enum pl_status status = pl_shape_text(context, &have, entry->tensor->rank, entry->tensor->dims);
     if (!status) {
         status = pl_shape_text(context, &want, tensor->rank, expected);
@@ -214,12 +213,12 @@ static bool is_idle(const struct folder *folder, const char *name)
             return true;
         }
     }
-    return folder->decoder.tie && size >= 14 && strcmp(name + size - 14, "lm_head.weight") == 0;
+    return folder->model.tie && size >= 14 && strcmp(name + size - 14, "lm_head.weight") == 0;
 }
 
 /* The shape in the file. */
-static void expected_dims(const struct pl_decoder_tensor *tensor, const struct pl_hf_place *place,
-                          int64_t dims[2])
+static void expected_dims(const struct pl_checkpoint_tensor *tensor,
+                          const struct pl_hf_place *place, int64_t dims[2])
 {
     const int64_t rows = tensor->dims[0] * place->of;
     dims[0] = place->columns ? tensor->dims[1] : rows;
@@ -227,11 +226,11 @@ static void expected_dims(const struct pl_decoder_tensor *tensor, const struct p
 }
 
 static enum pl_status check_tensor(struct pl_context *context, struct folder *folder,
-                                   const struct pl_decoder_tensor *tensor)
+                                   const struct pl_checkpoint_tensor *tensor)
 {
     struct pl_hf_place place;
     int64_t dims[2];
-    pl_hf_place(&folder->decoder, tensor, &place);
+    pl_hf_place(&folder->model, tensor, &place);
     struct entry *entry = find_place(folder, &place, tensor->part);
     if (!entry) {
         return place.part > 0 ? PL_OK : complain_missing(context, folder, tensor, &place);
@@ -251,19 +250,19 @@ static enum pl_status check_tensor(struct pl_context *context, struct folder *fo
 /* Most config.json do not tell which biases there are. */
 static void find_biases(struct folder *folder)
 {
-    const bool gpt2 = folder->decoder.positions > 0;
-    folder->decoder.qkv_bias =
+    const bool gpt2 = folder->model.positions > 0;
+    folder->model.qkv_bias =
         gpt2 || find_behind(folder, folder->prefix, "layers.0.self_attn.q_proj.bias");
-    folder->decoder.out_bias =
+    folder->model.out_bias =
         gpt2 || find_behind(folder, folder->prefix, "layers.0.self_attn.o_proj.bias");
 }
 
 static enum pl_status check_tensors(struct pl_context *context, struct folder *folder)
 {
-    struct pl_decoder_tensor tensor = {0};
+    struct pl_checkpoint_tensor tensor = {0};
     enum pl_status status = PL_OK;
     find_biases(folder);
-    while (!status && pl_decoder_next(&folder->decoder, &tensor)) {
+    while (!status && pl_checkpoint_next(&folder->model, &tensor)) {
         status = check_tensor(context, folder, &tensor);
     }
     for (size_t i = 0; i < folder->count && !status; i++) {
@@ -271,7 +270,7 @@ static enum pl_status check_tensors(struct pl_context *context, struct folder *f
         if (!entry->used && !is_idle(folder, entry->tensor->name)) {
             status = complain(context, folder, "%s: tensor '%s' has no place in a %s model",
                               file_of(entry), entry->tensor->name,
-                              folder->decoder.positions > 0 ? "gpt2" : "llama-like");
+                              folder->model.positions > 0 ? "gpt2" : "llama-like");
         }
     }
     if (status || folder->fault_count == 0) {
@@ -312,7 +311,7 @@ static enum pl_status read_config(struct pl_context *context, struct folder *fol
     if (!folder->config.root || folder->config.root->kind != PL_META_MAP) {
         return pl_bytes_fail(context, bytes, PL_BAD_DATA, "not an object");
     }
-    status = pl_hf_config_read(context, folder->config.root, &folder->decoder);
+    status = pl_hf_config_read(context, folder->config.root, &folder->model);
     return status ? pl_fail_at(context, "%s", bytes->name) : PL_OK;
 }
 
@@ -360,22 +359,23 @@ static void close_folder(struct folder *folder)
 /* ---- Copying ----------------------------------------------------------------------------- */
 
 static enum pl_status copy_tensor(struct pl_context *context, struct folder *folder,
-                                  const struct pl_decoder_tensor *tensor, struct pl_writer *writer)
+                                  const struct pl_checkpoint_tensor *tensor,
+                                  struct pl_writer *writer)
 {
     struct pl_hf_place place;
-    pl_hf_place(&folder->decoder, tensor, &place);
+    pl_hf_place(&folder->model, tensor, &place);
     struct entry *entry = find_place(folder, &place, tensor->part);
     const struct pl_safetensor *source = entry->tensor;
     const size_t size = pl_dtype_size(source->dtype);
     const int64_t rows = tensor->dims[0], width = tensor->rank == 2 ? tensor->dims[1] : 1;
-    struct pl_elements elements = {
+    struct pl_checkpoint_elements elements = {
         .data = entry->shard->data + source->begin,
         .dtype = source->dtype,
         .layout = place.columns ? PL_LAYOUT_COLUMNS : PL_LAYOUT_ROWS,
         .stride = rows * place.of,
     };
     elements.data += (size_t)(place.part * rows * (place.columns ? 1 : width)) * size;
-    enum pl_status status = pl_decoder_copy(context, tensor, &elements, writer);
+    enum pl_status status = pl_checkpoint_copy(context, tensor, &elements, writer);
     pl_bytes_give_back(&entry->shard->bytes, entry->shard->data + source->begin,
                        (size_t)(source->end - source->begin));
     return status;
@@ -424,8 +424,7 @@ static enum pl_status copy_tokenizer(struct pl_context *context, struct folder *
         pl_warn(context, "%s is left out: ts-import --tokenizer takes it in", path.data);
     }
     if (!status) {
-        status =
-            pl_import_tokenizer(context, &own, folder->path, folder->decoder.vocabulary, writer);
+        status = pl_import_tokenizer(context, &own, folder->path, folder->model.vocabulary, writer);
     }
     free(text);
     pl_buffer_release(&path);
@@ -435,15 +434,15 @@ static enum pl_status copy_tokenizer(struct pl_context *context, struct folder *
 static enum pl_status copy_all(struct pl_context *context, struct folder *folder,
                                const struct pl_import *import, struct pl_writer *writer)
 {
-    struct pl_decoder_tensor tensor = {0};
-    enum pl_status status = pl_decoder_write(context, &folder->decoder, writer);
+    struct pl_checkpoint_tensor tensor = {0};
+    enum pl_status status = pl_checkpoint_write(context, &folder->model, writer);
     if (!status) {
         status = copy_documents(context, folder, writer);
     }
     if (!status) {
         status = copy_tokenizer(context, folder, import, writer);
     }
-    while (!status && pl_decoder_next(&folder->decoder, &tensor)) {
+    while (!status && pl_checkpoint_next(&folder->model, &tensor)) {
         status = copy_tensor(context, folder, &tensor, writer);
     }
     return status;

@@ -27,10 +27,10 @@ static enum pl_status read_size(struct pl_context *context, const struct pl_meta
 
 /* The sizes that a model must have. */
 static enum pl_status read_sizes(struct pl_context *context, const struct pl_meta_node *config,
-                                 const char *const keys[5], struct pl_decoder *decoder)
+                                 const char *const keys[5], struct pl_checkpoint *model)
 {
-    int64_t *const values[] = {&decoder->dim, &decoder->layers, &decoder->heads,
-                               &decoder->vocabulary, &decoder->sequence};
+    int64_t *const values[] = {&model->dim, &model->layers, &model->heads, &model->vocabulary,
+                               &model->sequence};
     enum pl_status status = PL_OK;
     for (int i = 0; i < 5 && !status; i++) {
         status = read_size(context, config, keys[i], values[i]);
@@ -68,7 +68,7 @@ static enum pl_status expect_flag(struct pl_context *context, const struct pl_me
 
 /* rope_scaling, or rope_parameters in newer files. */
 static enum pl_status read_scaling(struct pl_context *context, const struct pl_meta_node *map,
-                                   struct pl_decoder *decoder)
+                                   struct pl_checkpoint *model)
 {
     static const char *const kinds[] = {"linear", "dynamic", "llama3", "yarn", NULL};
     const char *kind = "default";
@@ -81,56 +81,56 @@ static enum pl_status read_scaling(struct pl_context *context, const struct pl_m
     }
     for (int i = 0; kinds[i]; i++) {
         if (strcmp(kind, kinds[i]) == 0) {
-            decoder->rope_scaling = kinds[i];
+            model->rope_scaling = kinds[i];
         }
     }
-    if (strcmp(decoder->rope_scaling, "none") == 0) {
+    if (strcmp(model->rope_scaling, "none") == 0) {
         return pl_fail(context, PL_BAD_DATA, "rope_scaling of kind '%s' is not supported", kind);
     }
     const bool llama3 = strcmp(kind, "llama3") == 0, yarn = strcmp(kind, "yarn") == 0;
-    decoder->rope_original = llama3 ? 8192 : decoder->sequence;
-    decoder->rope_high = yarn ? 32 : 4;
+    model->rope_original = llama3 ? 8192 : model->sequence;
+    model->rope_high = yarn ? 32 : 4;
     const struct {
         const char *key;
         double *value;
         bool read;
-    } reals[] = {{"factor", &decoder->rope_factor, true},
-                 {"low_freq_factor", &decoder->rope_low, llama3},
-                 {"high_freq_factor", &decoder->rope_high, llama3},
-                 {"beta_slow", &decoder->rope_low, yarn},
-                 {"beta_fast", &decoder->rope_high, yarn},
-                 {"attention_factor", &decoder->rope_amplitude, yarn}};
+    } reals[] = {{"factor", &model->rope_factor, true},
+                 {"low_freq_factor", &model->rope_low, llama3},
+                 {"high_freq_factor", &model->rope_high, llama3},
+                 {"beta_slow", &model->rope_low, yarn},
+                 {"beta_fast", &model->rope_high, yarn},
+                 {"attention_factor", &model->rope_amplitude, yarn}};
     for (size_t i = 0; i < sizeof reals / sizeof *reals && !status; i++) {
         if (reals[i].read) {
             status = pl_meta_real(context, map, reals[i].key, reals[i].value);
         }
     }
-    return status ? status
-                  : read_size(context, map, "original_max_position_embeddings",
-                              &decoder->rope_original);
+    return status
+               ? status
+               : read_size(context, map, "original_max_position_embeddings", &model->rope_original);
 }
 
 static enum pl_status read_rope(struct pl_context *context, const struct pl_meta_node *config,
-                                struct pl_decoder *decoder)
+                                struct pl_checkpoint *model)
 {
     const struct pl_meta_node *newer = pl_meta_find(config, "rope_parameters");
     const struct pl_meta_node *older = pl_meta_find(config, "rope_scaling");
-    enum pl_status status = pl_meta_real(context, config, "rope_theta", &decoder->rope_base);
+    enum pl_status status = pl_meta_real(context, config, "rope_theta", &model->rope_base);
     if (!status && newer && newer->kind == PL_META_MAP) {
-        status = pl_meta_real(context, newer, "rope_theta", &decoder->rope_base);
-        return status ? status : read_scaling(context, newer, decoder);
+        status = pl_meta_real(context, newer, "rope_theta", &model->rope_base);
+        return status ? status : read_scaling(context, newer, model);
     }
     if (status || !older || older->kind == PL_META_NULL) {
         return status;
     }
     return older->kind == PL_META_MAP
-               ? read_scaling(context, older, decoder)
+               ? read_scaling(context, older, model)
                : pl_fail(context, PL_BAD_DATA, "rope_scaling: not an object");
 }
 
 /* A window is one for all layers, or none. */
 static enum pl_status read_window(struct pl_context *context, const struct pl_meta_node *config,
-                                  bool used, struct pl_decoder *decoder)
+                                  bool used, struct pl_checkpoint *model)
 {
     const struct pl_meta_node *types = pl_meta_find(config, "layer_types");
     int64_t window = 0, full_layers = 0;
@@ -150,65 +150,65 @@ static enum pl_status read_window(struct pl_context *context, const struct pl_me
         count++;
     }
     const bool mixed =
-        count ? sliding > 0 && sliding < count : full_layers > 0 && full_layers < decoder->layers;
-    const bool none = count ? sliding == 0 : full_layers >= decoder->layers;
+        count ? sliding > 0 && sliding < count : full_layers > 0 && full_layers < model->layers;
+    const bool none = count ? sliding == 0 : full_layers >= model->layers;
     if (mixed) {
         return pl_fail(context, PL_BAD_DATA,
                        "some layers with a sliding window and some without are not supported");
     }
-    decoder->window = none ? 0 : window;
+    model->window = none ? 0 : window;
     return PL_OK;
 }
 
 static enum pl_status read_llama(struct pl_context *context, const struct pl_meta_node *config,
-                                 const char *family, struct pl_decoder *decoder)
+                                 const char *family, struct pl_checkpoint *model)
 {
     static const char *const keys[] = {"hidden_size", "num_hidden_layers", "num_attention_heads",
                                        "vocab_size", "max_position_embeddings"};
     static const char *const activations[] = {"silu", "swish", NULL};
     const bool mistral = strcmp(family, "mistral") == 0, qwen = strncmp(family, "qwen", 4) == 0;
-    enum pl_status status = read_sizes(context, config, keys, decoder);
+    enum pl_status status = read_sizes(context, config, keys, model);
     if (status) {
         return status;
     }
-    decoder->kv_heads = decoder->heads;
-    decoder->head_dim = decoder->dim / decoder->heads;
-    decoder->qk_norm = strcmp(family, "qwen3") == 0;
-    if (read_size(context, config, "num_key_value_heads", &decoder->kv_heads) ||
-        read_size(context, config, "head_dim", &decoder->head_dim) ||
-        read_size(context, config, "intermediate_size", &decoder->mlp) ||
-        pl_meta_real(context, config, "rms_norm_eps", &decoder->norm_eps) ||
-        pl_meta_bool(context, config, "tie_word_embeddings", &decoder->tie) ||
+    model->kv_heads = model->heads;
+    model->head_dim = model->dim / model->heads;
+    model->qk_norm = strcmp(family, "qwen3") == 0;
+    if (read_size(context, config, "num_key_value_heads", &model->kv_heads) ||
+        read_size(context, config, "head_dim", &model->head_dim) ||
+        read_size(context, config, "intermediate_size", &model->mlp) ||
+        pl_meta_real(context, config, "rms_norm_eps", &model->norm_eps) ||
+        pl_meta_bool(context, config, "tie_word_embeddings", &model->tie) ||
         expect_text(context, config, "hidden_act", activations) ||
-        expect_flag(context, config, "mlp_bias", false) || read_rope(context, config, decoder)) {
+        expect_flag(context, config, "mlp_bias", false) || read_rope(context, config, model)) {
         return context->status;
     }
-    if (decoder->mlp == 0) {
+    if (model->mlp == 0) {
         return pl_fail(context, PL_BAD_DATA, "there is no intermediate_size");
     }
-    return mistral || qwen ? read_window(context, config, mistral, decoder) : PL_OK;
+    return mistral || qwen ? read_window(context, config, mistral, model) : PL_OK;
 }
 
 static enum pl_status read_gpt2(struct pl_context *context, const struct pl_meta_node *config,
-                                struct pl_decoder *decoder)
+                                struct pl_checkpoint *model)
 {
     static const char *const keys[] = {"n_embd", "n_layer", "n_head", "vocab_size", "n_positions"};
     static const char *const activations[] = {"gelu_new", "gelu_pytorch_tanh", NULL};
-    enum pl_status status = read_sizes(context, config, keys, decoder);
+    enum pl_status status = read_sizes(context, config, keys, model);
     if (status) {
         return status;
     }
-    decoder->norm_eps = 1e-5;
-    decoder->tie = true;
-    decoder->kv_heads = decoder->heads;
-    decoder->head_dim = decoder->dim / decoder->heads;
-    decoder->mlp = 4 * decoder->dim;
-    if (decoder->sequence == 0 && read_size(context, config, "n_ctx", &decoder->sequence)) {
+    model->norm_eps = 1e-5;
+    model->tie = true;
+    model->kv_heads = model->heads;
+    model->head_dim = model->dim / model->heads;
+    model->mlp = 4 * model->dim;
+    if (model->sequence == 0 && read_size(context, config, "n_ctx", &model->sequence)) {
         return context->status;
     }
-    decoder->positions = decoder->sequence ? decoder->sequence : 1024;
-    if (read_size(context, config, "n_inner", &decoder->mlp) ||
-        pl_meta_real(context, config, "layer_norm_epsilon", &decoder->norm_eps) ||
+    model->positions = model->sequence ? model->sequence : 1024;
+    if (read_size(context, config, "n_inner", &model->mlp) ||
+        pl_meta_real(context, config, "layer_norm_epsilon", &model->norm_eps) ||
         expect_text(context, config, "activation_function", activations) ||
         expect_flag(context, config, "scale_attn_weights", true) ||
         expect_flag(context, config, "scale_attn_by_inverse_layer_idx", false) ||
@@ -219,11 +219,11 @@ static enum pl_status read_gpt2(struct pl_context *context, const struct pl_meta
 }
 
 enum pl_status pl_hf_config_read(struct pl_context *context, const struct pl_meta_node *config,
-                                 struct pl_decoder *decoder)
+                                 struct pl_checkpoint *model)
 {
     static const char *const llamas[] = {"llama", "mistral", "qwen2", "qwen3", NULL};
     const char *family = NULL;
-    pl_decoder_init(decoder);
+    pl_checkpoint_init(model);
     enum pl_status status = pl_meta_text(context, config, "model_type", &family);
     if (status) {
         return status;
@@ -232,13 +232,13 @@ enum pl_status pl_hf_config_read(struct pl_context *context, const struct pl_met
         return pl_fail(context, PL_BAD_DATA, "there is no model_type");
     }
     if (strcmp(family, "gpt2") == 0) {
-        status = read_gpt2(context, config, decoder);
+        status = read_gpt2(context, config, model);
     } else {
         int i = 0;
         while (llamas[i] && strcmp(family, llamas[i]) != 0) {
             i++;
         }
-        status = llamas[i] ? read_llama(context, config, family, decoder)
+        status = llamas[i] ? read_llama(context, config, family, model)
                            : pl_fail(context, PL_BAD_DATA,
                                      "model_type '%s' is not supported (%s are; -f safetensors "
                                      "reads the bare tensors)",
@@ -247,11 +247,11 @@ enum pl_status pl_hf_config_read(struct pl_context *context, const struct pl_met
     if (status) {
         return status;
     }
-    if (decoder->head_dim < 1 || decoder->kv_heads < 1 || decoder->heads % decoder->kv_heads) {
+    if (model->head_dim < 1 || model->kv_heads < 1 || model->heads % model->kv_heads) {
         return pl_fail(context, PL_BAD_DATA,
                        "%lld heads of width %lld, %lld of keys and values, do not go together",
-                       (long long)decoder->heads, (long long)decoder->head_dim,
-                       (long long)decoder->kv_heads);
+                       (long long)model->heads, (long long)model->head_dim,
+                       (long long)model->kv_heads);
     }
     return PL_OK;
 }
@@ -309,18 +309,18 @@ static const struct family {
                 {"gpt2", "GPT2LMHeadModel"}};
 
 /* The plainest family that has what the model has. */
-static const struct family *family_of(const struct pl_decoder *decoder)
+static const struct family *family_of(const struct pl_checkpoint *model)
 {
-    if (decoder->positions > 0) {
+    if (model->positions > 0) {
         return &families[4];
     }
-    if (decoder->qk_norm) {
+    if (model->qk_norm) {
         return &families[3];
     }
-    if (decoder->qkv_bias && !decoder->out_bias) {
+    if (model->qkv_bias && !model->out_bias) {
         return &families[2];
     }
-    return &families[decoder->window > 0 && !decoder->out_bias ? 1 : 0];
+    return &families[model->window > 0 && !model->out_bias ? 1 : 0];
 }
 
 /* With a point even where there is no fraction: the reference takes 8 for no float. */
@@ -336,88 +336,88 @@ static void add_float(struct pl_context *context, struct pl_meta *out, struct pl
     }
 }
 
-static void write_scaling(struct pl_context *context, const struct pl_decoder *decoder,
+static void write_scaling(struct pl_context *context, const struct pl_checkpoint *model,
                           struct pl_meta *out, struct pl_meta_node *root)
 {
-    const char *kind = decoder->rope_scaling;
+    const char *kind = model->rope_scaling;
     if (strcmp(kind, "none") == 0) {
         return;
     }
     const bool llama3 = strcmp(kind, "llama3") == 0, yarn = strcmp(kind, "yarn") == 0;
     struct pl_meta_node *map = pl_meta_add_map(context, out, root, "rope_scaling");
     pl_meta_add_text(context, out, map, "rope_type", kind);
-    add_float(context, out, map, "factor", decoder->rope_factor);
+    add_float(context, out, map, "factor", model->rope_factor);
     if (llama3 || yarn) {
-        add_float(context, out, map, llama3 ? "low_freq_factor" : "beta_slow", decoder->rope_low);
-        add_float(context, out, map, llama3 ? "high_freq_factor" : "beta_fast", decoder->rope_high);
+        add_float(context, out, map, llama3 ? "low_freq_factor" : "beta_slow", model->rope_low);
+        add_float(context, out, map, llama3 ? "high_freq_factor" : "beta_fast", model->rope_high);
     }
-    if (yarn && decoder->rope_amplitude > 0) {
-        add_float(context, out, map, "attention_factor", decoder->rope_amplitude);
+    if (yarn && model->rope_amplitude > 0) {
+        add_float(context, out, map, "attention_factor", model->rope_amplitude);
     }
     if (strcmp(kind, "linear") != 0) {
         pl_meta_add_int(context, out, map, "original_max_position_embeddings",
-                        decoder->rope_original);
+                        model->rope_original);
     }
 }
 
-static void write_llama(struct pl_context *context, const struct pl_decoder *decoder,
+static void write_llama(struct pl_context *context, const struct pl_checkpoint *model,
                         struct pl_meta *out, struct pl_meta_node *root)
 {
     const struct {
         const char *key;
         int64_t value;
-    } sizes[] = {{"hidden_size", decoder->dim},
-                 {"num_hidden_layers", decoder->layers},
-                 {"num_attention_heads", decoder->heads},
-                 {"num_key_value_heads", decoder->kv_heads},
-                 {"head_dim", decoder->head_dim},
-                 {"intermediate_size", decoder->mlp},
-                 {"vocab_size", decoder->vocabulary},
-                 {"max_position_embeddings", decoder->sequence ? decoder->sequence : 2048}};
+    } sizes[] = {{"hidden_size", model->dim},
+                 {"num_hidden_layers", model->layers},
+                 {"num_attention_heads", model->heads},
+                 {"num_key_value_heads", model->kv_heads},
+                 {"head_dim", model->head_dim},
+                 {"intermediate_size", model->mlp},
+                 {"vocab_size", model->vocabulary},
+                 {"max_position_embeddings", model->sequence ? model->sequence : 2048}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         pl_meta_add_int(context, out, root, sizes[i].key, sizes[i].value);
     }
     pl_meta_add_text(context, out, root, "hidden_act", "silu");
-    pl_meta_add_real(context, out, root, "rms_norm_eps", decoder->norm_eps);
-    add_float(context, out, root, "rope_theta", decoder->rope_base);
-    write_scaling(context, decoder, out, root);
-    pl_meta_add_bool(context, out, root, "attention_bias", decoder->out_bias);
-    pl_meta_add_bool(context, out, root, "tie_word_embeddings", decoder->tie);
-    if (decoder->window > 0) {
-        pl_meta_add_int(context, out, root, "sliding_window", decoder->window);
-        if (strncmp(family_of(decoder)->type, "qwen", 4) == 0) {
+    pl_meta_add_real(context, out, root, "rms_norm_eps", model->norm_eps);
+    add_float(context, out, root, "rope_theta", model->rope_base);
+    write_scaling(context, model, out, root);
+    pl_meta_add_bool(context, out, root, "attention_bias", model->out_bias);
+    pl_meta_add_bool(context, out, root, "tie_word_embeddings", model->tie);
+    if (model->window > 0) {
+        pl_meta_add_int(context, out, root, "sliding_window", model->window);
+        if (strncmp(family_of(model)->type, "qwen", 4) == 0) {
             pl_meta_add_bool(context, out, root, "use_sliding_window", true);
             pl_meta_add_int(context, out, root, "max_window_layers", 0);
         }
     }
 }
 
-static void write_gpt2(struct pl_context *context, const struct pl_decoder *decoder,
+static void write_gpt2(struct pl_context *context, const struct pl_checkpoint *model,
                        struct pl_meta *out, struct pl_meta_node *root)
 {
-    pl_meta_add_int(context, out, root, "n_embd", decoder->dim);
-    pl_meta_add_int(context, out, root, "n_layer", decoder->layers);
-    pl_meta_add_int(context, out, root, "n_head", decoder->heads);
-    pl_meta_add_int(context, out, root, "n_inner", decoder->mlp);
-    pl_meta_add_int(context, out, root, "n_positions", decoder->positions);
-    pl_meta_add_int(context, out, root, "vocab_size", decoder->vocabulary);
+    pl_meta_add_int(context, out, root, "n_embd", model->dim);
+    pl_meta_add_int(context, out, root, "n_layer", model->layers);
+    pl_meta_add_int(context, out, root, "n_head", model->heads);
+    pl_meta_add_int(context, out, root, "n_inner", model->mlp);
+    pl_meta_add_int(context, out, root, "n_positions", model->positions);
+    pl_meta_add_int(context, out, root, "vocab_size", model->vocabulary);
     pl_meta_add_text(context, out, root, "activation_function", "gelu_new");
-    pl_meta_add_real(context, out, root, "layer_norm_epsilon", decoder->norm_eps);
-    pl_meta_add_bool(context, out, root, "tie_word_embeddings", decoder->tie);
+    pl_meta_add_real(context, out, root, "layer_norm_epsilon", model->norm_eps);
+    pl_meta_add_bool(context, out, root, "tie_word_embeddings", model->tie);
 }
 
-enum pl_status pl_hf_config_write(struct pl_context *context, const struct pl_decoder *decoder,
+enum pl_status pl_hf_config_write(struct pl_context *context, const struct pl_checkpoint *model,
                                   const struct pl_meta_node *config, struct pl_meta *out)
 {
-    const struct family *family = family_of(decoder);
+    const struct family *family = family_of(model);
     struct pl_meta_node *root = pl_meta_add_map(context, out, NULL, NULL);
     struct pl_meta_node *list = pl_meta_add_list(context, out, root, "architectures");
     pl_meta_add_text(context, out, list, NULL, family->architecture);
     pl_meta_add_text(context, out, root, "model_type", family->type);
-    if (decoder->positions > 0) {
-        write_gpt2(context, decoder, out, root);
+    if (model->positions > 0) {
+        write_gpt2(context, model, out, root);
     } else {
-        write_llama(context, decoder, out, root);
+        write_llama(context, model, out, root);
     }
     for (const struct pl_meta_node *node = config ? config->child : NULL; node; node = node->next) {
         if (node->key && !is_decided(node->key)) {
@@ -461,7 +461,7 @@ static const struct name names[PL_PARTS] = {
     [PL_PART_HEAD] = {"lm_head.weight", "lm_head.weight", false},
 };
 
-static int side_by_side(enum pl_decoder_part part)
+static int side_by_side(enum pl_checkpoint_part part)
 {
     switch (part) {
     case PL_PART_Q:
@@ -478,11 +478,11 @@ static int side_by_side(enum pl_decoder_part part)
     }
 }
 
-void pl_hf_place(const struct pl_decoder *decoder, const struct pl_decoder_tensor *tensor,
+void pl_hf_place(const struct pl_checkpoint *model, const struct pl_checkpoint_tensor *tensor,
                  struct pl_hf_place *place)
 {
     const struct name *name = &names[tensor->part];
-    const bool gpt2 = decoder->positions > 0;
+    const bool gpt2 = model->positions > 0;
     const int part = gpt2 ? side_by_side(tensor->part) : -1;
     *place = (struct pl_hf_place){.columns = gpt2 && name->columns, .of = 1};
     if (part >= 0) {

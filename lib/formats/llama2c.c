@@ -10,12 +10,12 @@
  * size must be what they make it.  Rows of q and k are in pairs, as the first Llama had them. */
 #include <string.h>
 
-#include "formats/decoder.h"
+#include "formats/checkpoint.h"
 #include "formats/importers.h"
 
 enum { NUMBERS = 7, HEADER = NUMBERS * 4, BOS = 1, EOS = 2 };
 
-static const enum pl_decoder_part order[] = {
+static const enum pl_checkpoint_part order[] = {
     PL_PART_EMBEDDINGS, PL_PART_MIX_NORM, PL_PART_Q,        PL_PART_K,
     PL_PART_V,          PL_PART_OUT,      PL_PART_MLP_NORM, PL_PART_GATE,
     PL_PART_DOWN,       PL_PART_UP,       PL_PART_NORM,     PL_PART_START, /* the tables */
@@ -30,22 +30,22 @@ static int32_t number_at(const uint8_t *bytes, int index)
     return (int32_t)value;
 }
 
-static struct pl_decoder read_numbers(const uint8_t *bytes)
+static struct pl_checkpoint read_numbers(const uint8_t *bytes)
 {
-    struct pl_decoder decoder;
-    pl_decoder_init(&decoder);
-    decoder.dim = number_at(bytes, 0);
-    decoder.mlp = number_at(bytes, 1);
-    decoder.layers = number_at(bytes, 2);
-    decoder.heads = number_at(bytes, 3);
-    decoder.kv_heads = number_at(bytes, 4);
-    decoder.vocabulary = number_at(bytes, 5);
-    decoder.sequence = number_at(bytes, 6);
-    decoder.tie = decoder.vocabulary > 0;
-    decoder.vocabulary = decoder.tie ? decoder.vocabulary : -decoder.vocabulary;
-    decoder.head_dim = decoder.heads > 0 ? decoder.dim / decoder.heads : 0;
-    decoder.norm_eps = 1e-5;
-    return decoder;
+    struct pl_checkpoint model;
+    pl_checkpoint_init(&model);
+    model.dim = number_at(bytes, 0);
+    model.mlp = number_at(bytes, 1);
+    model.layers = number_at(bytes, 2);
+    model.heads = number_at(bytes, 3);
+    model.kv_heads = number_at(bytes, 4);
+    model.vocabulary = number_at(bytes, 5);
+    model.sequence = number_at(bytes, 6);
+    model.tie = model.vocabulary > 0;
+    model.vocabulary = model.tie ? model.vocabulary : -model.vocabulary;
+    model.head_dim = model.heads > 0 ? model.dim / model.heads : 0;
+    model.norm_eps = 1e-5;
+    return model;
 }
 
 bool pl_llama2c_sniff(const uint8_t *bytes, size_t size)
@@ -53,7 +53,7 @@ bool pl_llama2c_sniff(const uint8_t *bytes, size_t size)
     if (size < HEADER) {
         return false;
     }
-    const struct pl_decoder d = read_numbers(bytes);
+    const struct pl_checkpoint d = read_numbers(bytes);
     return d.dim >= 2 && d.dim <= 1 << 16 && d.mlp >= 1 && d.mlp <= 1 << 20 && d.layers >= 1 &&
            d.layers <= 1024 && d.heads >= 1 && d.heads <= d.dim && d.dim % d.heads == 0 &&
            d.head_dim % 2 == 0 && d.kv_heads >= 1 && d.kv_heads <= d.heads &&
@@ -62,14 +62,14 @@ bool pl_llama2c_sniff(const uint8_t *bytes, size_t size)
 }
 
 /* Elements of a part, of all layers together. */
-static int64_t part_size(const struct pl_decoder *decoder, enum pl_decoder_part part)
+static int64_t part_size(const struct pl_checkpoint *model, enum pl_checkpoint_part part)
 {
-    struct pl_decoder_tensor tensor = {0};
+    struct pl_checkpoint_tensor tensor = {0};
     int64_t sum = 0;
     if (part == PL_PART_START) {
-        return decoder->sequence * (decoder->head_dim / 2) * 2;
+        return model->sequence * (model->head_dim / 2) * 2;
     }
-    while (pl_decoder_next(decoder, &tensor)) {
+    while (pl_checkpoint_next(model, &tensor)) {
         if (tensor.part == part) {
             sum += tensor.dims[0] * (tensor.rank == 2 ? tensor.dims[1] : 1);
         }
@@ -82,12 +82,12 @@ struct places {
     int64_t begin[PL_PARTS], end;
 };
 
-static void find_places(const struct pl_decoder *decoder, struct places *places)
+static void find_places(const struct pl_checkpoint *model, struct places *places)
 {
     *places = (struct places){0};
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
         places->begin[order[i]] = places->end;
-        places->end += part_size(decoder, order[i]);
+        places->end += part_size(model, order[i]);
     }
 }
 
@@ -122,23 +122,23 @@ static enum pl_status write_config(struct pl_context *context, struct pl_writer 
     return status;
 }
 
-static enum pl_status copy_tensors(struct pl_context *context, const struct pl_decoder *decoder,
+static enum pl_status copy_tensors(struct pl_context *context, const struct pl_checkpoint *model,
                                    const struct places *places, struct pl_bytes *bytes,
                                    const uint8_t *data, struct pl_writer *writer)
 {
-    struct pl_decoder_tensor tensor = {0};
+    struct pl_checkpoint_tensor tensor = {0};
     enum pl_status status = PL_OK;
-    while (!status && pl_decoder_next(decoder, &tensor)) {
+    while (!status && pl_checkpoint_next(model, &tensor)) {
         const int64_t count = tensor.dims[0] * (tensor.rank == 2 ? tensor.dims[1] : 1);
         const int64_t at = places->begin[tensor.part] + tensor.layer * count;
         const bool pairs = tensor.part == PL_PART_Q || tensor.part == PL_PART_K;
-        const struct pl_elements elements = {
+        const struct pl_checkpoint_elements elements = {
             .data = data + HEADER + (size_t)at * sizeof(float),
             .dtype = PL_F32,
             .layout = pairs ? PL_LAYOUT_PAIRS : PL_LAYOUT_ROWS,
-            .head_dim = decoder->head_dim,
+            .head_dim = model->head_dim,
         };
-        status = pl_decoder_copy(context, &tensor, &elements, writer);
+        status = pl_checkpoint_copy(context, &tensor, &elements, writer);
         pl_bytes_give_back(bytes, elements.data, (size_t)count * sizeof(float));
     }
     return status;
@@ -163,20 +163,20 @@ enum pl_status pl_llama2c_import(struct pl_context *context, const struct pl_imp
         return pl_bytes_fail(context, bytes, PL_BAD_DATA,
                              "not a llama2.c checkpoint: its first numbers do not go together");
     }
-    const struct pl_decoder decoder = read_numbers(data);
-    find_places(&decoder, &places);
+    const struct pl_checkpoint model = read_numbers(data);
+    find_places(&model, &places);
     status = check_size(context, bytes, &places, size);
     if (!status) {
-        status = pl_decoder_write(context, &decoder, writer);
+        status = pl_checkpoint_write(context, &model, writer);
     }
     if (!status) {
         status = write_config(context, writer);
     }
     if (!status) {
-        status = pl_import_tokenizer(context, import, bytes->name, decoder.vocabulary, writer);
+        status = pl_import_tokenizer(context, import, bytes->name, model.vocabulary, writer);
     }
     if (!status) {
-        status = copy_tensors(context, &decoder, &places, bytes, data, writer);
+        status = copy_tensors(context, &model, &places, bytes, data, writer);
     }
     pl_bytes_skip(bytes, size);
     return status;

@@ -88,7 +88,7 @@ static struct pl_variable *compare(struct work *work, struct pl_tape *tape, int6
     struct pl_pass pass = {.tape = tape, .lm = &work->lm, .transfer = &transfer};
     if (pl_rows_even(tape, count, work->batches.length, &pass.rows) || !pl_lm_forward(&pass, ids))
         return NULL;
-    struct pl_variable *loss = pl_tape_matrix(tape, false, 1, 1);
+    struct pl_variable *loss = pl_tape_matrix(tape, true, 1, 1);
     double sum = 0;
     for (int64_t i = 0; i < layers; i++)
         sum += scale * work->squares[i];

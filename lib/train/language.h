@@ -47,7 +47,7 @@ struct pl_language_options {
     PL_TEXT(s, m.also, "also", 0, NULL, "NAMES",                                                       \
             "with --lora: parameters that are trained too, by the last words of their names",          \
             "q_map,k_map"),                                                                            \
-    PL_FLAG(s, m.transfer, "attention-transfer", 0, "no",                                              \
+    PL_FLAG(s, m.transfer, "attention-transfer", 0, NULL,                                              \
             "train the maps of MODEL, of type lolcats, to imitate the attention of the model that "    \
             "it was made from")
 /* clang-format on */

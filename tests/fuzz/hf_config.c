@@ -12,15 +12,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     struct pl_context context = {0};
     struct pl_meta config = {0}, again = {0};
-    struct pl_decoder decoder, copy;
+    struct pl_checkpoint model, copy;
     if (!pl_json_parse(&context, &config, "config.json", (const char *)bytes, size) &&
         config.root && config.root->kind == PL_META_MAP &&
-        !pl_hf_config_read(&context, config.root, &decoder)) {
-        if (pl_hf_config_write(&context, &decoder, config.root, &again) ||
-            pl_hf_config_read(&context, again.root, &copy) || copy.dim != decoder.dim ||
-            copy.heads != decoder.heads || copy.kv_heads != decoder.kv_heads ||
-            copy.head_dim != decoder.head_dim || copy.mlp != decoder.mlp ||
-            copy.layers != decoder.layers || copy.positions != decoder.positions) {
+        !pl_hf_config_read(&context, config.root, &model)) {
+        if (pl_hf_config_write(&context, &model, config.root, &again) ||
+            pl_hf_config_read(&context, again.root, &copy) || copy.dim != model.dim ||
+            copy.heads != model.heads || copy.kv_heads != model.kv_heads ||
+            copy.head_dim != model.head_dim || copy.mlp != model.mlp ||
+            copy.layers != model.layers || copy.positions != model.positions) {
             abort();
         }
     }

@@ -1,6 +1,6 @@
 /* A decoder-only transformer as checkpoints describe it.
  * SPDX-License-Identifier: MIT */
-#include "formats/decoder.h"
+#include "formats/checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,75 +8,74 @@
 
 #include "formats/importers.h"
 
-void pl_decoder_init(struct pl_decoder *decoder)
+void pl_checkpoint_init(struct pl_checkpoint *model)
 {
-    *decoder = (struct pl_decoder){.norm_eps = 1e-6,
-                                   .rope_base = 10000,
-                                   .rope_scaling = "none",
-                                   .rope_factor = 1,
-                                   .rope_low = 1,
-                                   .rope_high = 4};
+    *model = (struct pl_checkpoint){.norm_eps = 1e-6,
+                                    .rope_base = 10000,
+                                    .rope_scaling = "none",
+                                    .rope_factor = 1,
+                                    .rope_low = 1,
+                                    .rope_high = 4};
 }
 
 /* ---- The model document ------------------------------------------------------------------ */
 
-static void add_configuration(struct pl_context *context, const struct pl_decoder *decoder,
+static void add_configuration(struct pl_context *context, const struct pl_checkpoint *model,
                               struct pl_meta *meta, struct pl_meta_node *node)
 {
     const struct {
         const char *name;
         int64_t value;
-    } sizes[] = {{"vocabulary", decoder->vocabulary},
-                 {"dim", decoder->dim},
-                 {"heads", decoder->heads},
-                 {"layers", decoder->layers},
-                 {"mlp", decoder->mlp},
-                 {"kv-heads", decoder->kv_heads},
-                 {"head-dim", decoder->head_dim},
-                 {"positions", decoder->positions},
-                 {"window", decoder->window},
-                 {"rope-original", decoder->rope_original}};
+    } sizes[] = {{"vocabulary", model->vocabulary},
+                 {"dim", model->dim},
+                 {"heads", model->heads},
+                 {"layers", model->layers},
+                 {"mlp", model->mlp},
+                 {"kv-heads", model->kv_heads},
+                 {"head-dim", model->head_dim},
+                 {"positions", model->positions},
+                 {"window", model->window},
+                 {"rope-original", model->rope_original}};
     const struct {
         const char *name;
         double value;
-    } reals[] = {
-        {"norm-eps", decoder->norm_eps},       {"rope-base", decoder->rope_base},
-        {"rope-factor", decoder->rope_factor}, {"rope-low", decoder->rope_low},
-        {"rope-high", decoder->rope_high},     {"rope-amplitude", decoder->rope_amplitude}};
+    } reals[] = {{"norm-eps", model->norm_eps},       {"rope-base", model->rope_base},
+                 {"rope-factor", model->rope_factor}, {"rope-low", model->rope_low},
+                 {"rope-high", model->rope_high},     {"rope-amplitude", model->rope_amplitude}};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         pl_meta_add_int(context, meta, node, sizes[i].name, sizes[i].value);
     }
     for (size_t i = 0; i < sizeof reals / sizeof *reals; i++) {
         pl_meta_add_real(context, meta, node, reals[i].name, reals[i].value);
     }
-    pl_meta_add_bool(context, meta, node, "tie", decoder->tie);
-    pl_meta_add_bool(context, meta, node, "qk-norm", decoder->qk_norm);
+    pl_meta_add_bool(context, meta, node, "tie", model->tie);
+    pl_meta_add_bool(context, meta, node, "qk-norm", model->qk_norm);
     pl_meta_add_text(context, meta, node, "bias",
-                     decoder->out_bias   ? "attention"
-                     : decoder->qkv_bias ? "qkv"
-                                         : "none");
-    pl_meta_add_text(context, meta, node, "rope-scaling", decoder->rope_scaling);
+                     model->out_bias   ? "attention"
+                     : model->qkv_bias ? "qkv"
+                                       : "none");
+    pl_meta_add_text(context, meta, node, "rope-scaling", model->rope_scaling);
 }
 
-static int64_t count_parameters(const struct pl_decoder *decoder)
+static int64_t count_parameters(const struct pl_checkpoint *model)
 {
-    struct pl_decoder_tensor tensor = {0};
+    struct pl_checkpoint_tensor tensor = {0};
     int64_t sum = 0;
-    while (pl_decoder_next(decoder, &tensor)) {
+    while (pl_checkpoint_next(model, &tensor)) {
         sum += tensor.dims[0] * (tensor.rank == 2 ? tensor.dims[1] : 1);
     }
     return sum;
 }
 
-enum pl_status pl_decoder_write(struct pl_context *context, const struct pl_decoder *decoder,
-                                struct pl_writer *writer)
+enum pl_status pl_checkpoint_write(struct pl_context *context, const struct pl_checkpoint *model,
+                                   struct pl_writer *writer)
 {
     struct pl_meta meta = {0};
     struct pl_meta_node *root = pl_meta_add_map(context, &meta, NULL, NULL);
     pl_meta_add_text(context, &meta, root, "type", "transformer");
-    pl_meta_add_int(context, &meta, root, "parameters", count_parameters(decoder));
-    pl_meta_add_int(context, &meta, root, "sequence", decoder->sequence);
-    add_configuration(context, decoder, &meta,
+    pl_meta_add_int(context, &meta, root, "parameters", count_parameters(model));
+    pl_meta_add_int(context, &meta, root, "sequence", model->sequence);
+    add_configuration(context, model, &meta,
                       pl_meta_add_map(context, &meta, root, "configuration"));
     enum pl_status status = pl_meta_ok(&meta, context) ? PL_OK : context->status;
     if (!status) {
@@ -89,29 +88,28 @@ enum pl_status pl_decoder_write(struct pl_context *context, const struct pl_deco
     return status;
 }
 
-static enum pl_status read_configuration(struct pl_context *context, struct pl_decoder *decoder,
+static enum pl_status read_configuration(struct pl_context *context, struct pl_checkpoint *model,
                                          const struct pl_meta_node *node)
 {
     const struct {
         const char *name;
         int64_t *value;
-    } sizes[] = {{"vocabulary", &decoder->vocabulary},
-                 {"dim", &decoder->dim},
-                 {"heads", &decoder->heads},
-                 {"layers", &decoder->layers},
-                 {"mlp", &decoder->mlp},
-                 {"kv-heads", &decoder->kv_heads},
-                 {"head-dim", &decoder->head_dim},
-                 {"positions", &decoder->positions},
-                 {"window", &decoder->window},
-                 {"rope-original", &decoder->rope_original}};
+    } sizes[] = {{"vocabulary", &model->vocabulary},
+                 {"dim", &model->dim},
+                 {"heads", &model->heads},
+                 {"layers", &model->layers},
+                 {"mlp", &model->mlp},
+                 {"kv-heads", &model->kv_heads},
+                 {"head-dim", &model->head_dim},
+                 {"positions", &model->positions},
+                 {"window", &model->window},
+                 {"rope-original", &model->rope_original}};
     const struct {
         const char *name;
         double *value;
-    } reals[] = {
-        {"norm-eps", &decoder->norm_eps},       {"rope-base", &decoder->rope_base},
-        {"rope-factor", &decoder->rope_factor}, {"rope-low", &decoder->rope_low},
-        {"rope-high", &decoder->rope_high},     {"rope-amplitude", &decoder->rope_amplitude}};
+    } reals[] = {{"norm-eps", &model->norm_eps},       {"rope-base", &model->rope_base},
+                 {"rope-factor", &model->rope_factor}, {"rope-low", &model->rope_low},
+                 {"rope-high", &model->rope_high},     {"rope-amplitude", &model->rope_amplitude}};
     enum pl_status status = PL_OK;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes && !status; i++) {
         status = pl_meta_int(context, node, sizes[i].name, sizes[i].value);
@@ -121,19 +119,19 @@ static enum pl_status read_configuration(struct pl_context *context, struct pl_d
     }
     const char *bias = "none";
     if (!status) {
-        status = pl_meta_bool(context, node, "tie", &decoder->tie);
+        status = pl_meta_bool(context, node, "tie", &model->tie);
     }
     if (!status) {
-        status = pl_meta_bool(context, node, "qk-norm", &decoder->qk_norm);
+        status = pl_meta_bool(context, node, "qk-norm", &model->qk_norm);
     }
     if (!status) {
         status = pl_meta_text(context, node, "bias", &bias);
     }
     if (!status) {
-        status = pl_meta_text(context, node, "rope-scaling", &decoder->rope_scaling);
+        status = pl_meta_text(context, node, "rope-scaling", &model->rope_scaling);
     }
-    decoder->out_bias = !status && strcmp(bias, "attention") == 0;
-    decoder->qkv_bias = decoder->out_bias || (!status && strcmp(bias, "qkv") == 0);
+    model->out_bias = !status && strcmp(bias, "attention") == 0;
+    model->qkv_bias = model->out_bias || (!status && strcmp(bias, "qkv") == 0);
     return status;
 }
 
@@ -142,34 +140,34 @@ static bool in_range(int64_t value, int64_t most)
     return value >= 1 && value <= most;
 }
 
-enum pl_status pl_decoder_read(struct pl_context *context, struct pl_decoder *decoder,
-                               const struct pl_meta_node *model)
+enum pl_status pl_checkpoint_read(struct pl_context *context, struct pl_checkpoint *model,
+                                  const struct pl_meta_node *document)
 {
     const char *type = "nothing";
-    pl_decoder_init(decoder);
-    enum pl_status status = pl_meta_text(context, model, "type", &type);
+    pl_checkpoint_init(model);
+    enum pl_status status = pl_meta_text(context, document, "type", &type);
     if (!status && strcmp(type, "transformer") != 0) {
         return pl_fail(context, PL_BAD_DATA,
                        "a model of type %s: checkpoints of other software have no place for it",
                        type);
     }
-    const struct pl_meta_node *configuration = pl_meta_find(model, "configuration");
+    const struct pl_meta_node *configuration = pl_meta_find(document, "configuration");
     if (!status) {
-        status = pl_meta_int(context, model, "sequence", &decoder->sequence);
+        status = pl_meta_int(context, document, "sequence", &model->sequence);
     }
     if (!status && configuration) {
-        status = read_configuration(context, decoder, configuration);
+        status = read_configuration(context, model, configuration);
     }
     if (status) {
         return status;
     }
-    decoder->kv_heads = decoder->kv_heads ? decoder->kv_heads : decoder->heads;
-    if (!in_range(decoder->vocabulary, 1 << 24) || !in_range(decoder->dim, 1 << 20) ||
-        !in_range(decoder->layers, 1 << 16) || !in_range(decoder->heads, decoder->dim) ||
-        !in_range(decoder->kv_heads, decoder->heads) || !in_range(decoder->mlp, 1 << 24)) {
+    model->kv_heads = model->kv_heads ? model->kv_heads : model->heads;
+    if (!in_range(model->vocabulary, 1 << 24) || !in_range(model->dim, 1 << 20) ||
+        !in_range(model->layers, 1 << 16) || !in_range(model->heads, model->dim) ||
+        !in_range(model->kv_heads, model->heads) || !in_range(model->mlp, 1 << 24)) {
         return pl_fail(context, PL_BAD_DATA, "its sizes are not those of a transformer");
     }
-    decoder->head_dim = decoder->head_dim ? decoder->head_dim : decoder->dim / decoder->heads;
+    model->head_dim = model->head_dim ? model->head_dim : model->dim / model->heads;
     return PL_OK;
 }
 
@@ -209,43 +207,43 @@ static const struct part {
     [PL_PART_HEAD] = {"lm_head.weight", VOCABULARY, DIM, UNTIED},
 };
 
-static int64_t size_of(const struct pl_decoder *decoder, enum size size)
+static int64_t size_of(const struct pl_checkpoint *model, enum size size)
 {
     switch (size) {
     case VOCABULARY:
-        return decoder->vocabulary;
+        return model->vocabulary;
     case DIM:
-        return decoder->dim;
+        return model->dim;
     case POSITIONS:
-        return decoder->positions;
+        return model->positions;
     case QUERIES:
-        return decoder->heads * decoder->head_dim;
+        return model->heads * model->head_dim;
     case KEYS:
-        return decoder->kv_heads * decoder->head_dim;
+        return model->kv_heads * model->head_dim;
     case HEAD:
-        return decoder->head_dim;
+        return model->head_dim;
     case MLP:
-        return decoder->mlp;
+        return model->mlp;
     default:
         return 0;
     }
 }
 
-static bool is_there(const struct pl_decoder *decoder, enum when when)
+static bool is_there(const struct pl_checkpoint *model, enum when when)
 {
     switch (when) {
     case GPT2:
-        return decoder->positions > 0;
+        return model->positions > 0;
     case LLAMA:
-        return decoder->positions == 0;
+        return model->positions == 0;
     case QKV_BIAS:
-        return decoder->qkv_bias;
+        return model->qkv_bias;
     case OUT_BIAS:
-        return decoder->out_bias;
+        return model->out_bias;
     case QK_NORM:
-        return decoder->qk_norm;
+        return model->qk_norm;
     case UNTIED:
-        return !decoder->tie;
+        return !model->tie;
     default:
         return true;
     }
@@ -256,26 +254,26 @@ static bool of_layer(int part)
     return part >= PL_PART_MIX_NORM && part <= PL_PART_DOWN_BIAS;
 }
 
-bool pl_decoder_next(const struct pl_decoder *decoder, struct pl_decoder_tensor *tensor)
+bool pl_checkpoint_next(const struct pl_checkpoint *model, struct pl_checkpoint_tensor *tensor)
 {
     int part = (int)tensor->part;
     int64_t layer = tensor->layer;
     do {
         part++;
-        if (part == PL_PART_DOWN_BIAS + 1 && layer + 1 < decoder->layers) {
+        if (part == PL_PART_DOWN_BIAS + 1 && layer + 1 < model->layers) {
             part = PL_PART_MIX_NORM;
             layer++;
         }
         if (part == PL_PARTS) {
             return false;
         }
-    } while (!is_there(decoder, parts[part].when));
+    } while (!is_there(model, parts[part].when));
     const struct part *entry = &parts[part];
-    *tensor = (struct pl_decoder_tensor){
-        .part = (enum pl_decoder_part)part,
+    *tensor = (struct pl_checkpoint_tensor){
+        .part = (enum pl_checkpoint_part)part,
         .layer = of_layer(part) ? layer : 0,
         .rank = entry->columns == NONE ? 1 : 2,
-        .dims = {size_of(decoder, entry->rows), size_of(decoder, entry->columns)},
+        .dims = {size_of(model, entry->rows), size_of(model, entry->columns)},
     };
     if (of_layer(part)) {
         snprintf(tensor->name, sizeof tensor->name, "layers.%lld.%s", (long long)layer,
@@ -293,8 +291,9 @@ enum { BAND = 1 << 20 }; /* bytes gathered at a time */
 /* [in, out] with a stride, written [out, in]: a band of rows at a time, so that of each row of the
  * source a run of elements is read. */
 static enum pl_status copy_columns(struct pl_context *context,
-                                   const struct pl_decoder_tensor *tensor,
-                                   const struct pl_elements *elements, struct pl_writer *writer)
+                                   const struct pl_checkpoint_tensor *tensor,
+                                   const struct pl_checkpoint_elements *elements,
+                                   struct pl_writer *writer)
 {
     const size_t size = pl_dtype_size(elements->dtype);
     const int64_t out = tensor->dims[0], in = tensor->dims[1];
@@ -318,8 +317,10 @@ static enum pl_status copy_columns(struct pl_context *context,
     return status;
 }
 
-static enum pl_status copy_pairs(struct pl_context *context, const struct pl_decoder_tensor *tensor,
-                                 const struct pl_elements *elements, struct pl_writer *writer)
+static enum pl_status copy_pairs(struct pl_context *context,
+                                 const struct pl_checkpoint_tensor *tensor,
+                                 const struct pl_checkpoint_elements *elements,
+                                 struct pl_writer *writer)
 {
     const size_t row = (size_t)tensor->dims[1] * pl_dtype_size(elements->dtype);
     const int64_t dim = elements->head_dim, half = dim / 2;
@@ -333,8 +334,10 @@ static enum pl_status copy_pairs(struct pl_context *context, const struct pl_dec
     return status;
 }
 
-enum pl_status pl_decoder_copy(struct pl_context *context, const struct pl_decoder_tensor *tensor,
-                               const struct pl_elements *elements, struct pl_writer *writer)
+enum pl_status pl_checkpoint_copy(struct pl_context *context,
+                                  const struct pl_checkpoint_tensor *tensor,
+                                  const struct pl_checkpoint_elements *elements,
+                                  struct pl_writer *writer)
 {
     const size_t count = (size_t)(tensor->dims[0] * (tensor->rank == 2 ? tensor->dims[1] : 1));
     enum pl_status status =

@@ -1,15 +1,15 @@
 /* A decoder-only transformer as checkpoints describe it: its sizes, its parameters and their names.
  * SPDX-License-Identifier: MIT
  *
- * Readers of checkpoints fill a struct pl_decoder, which becomes a model stream of type
+ * Readers of checkpoints fill a struct pl_checkpoint, which becomes a model stream of type
  * `transformer`, and the exporter makes one of such a stream.  The parameters are those of
  * models/lm.c and models/softmax.c. */
-#ifndef PL_FORMATS_DECODER_H
-#define PL_FORMATS_DECODER_H
+#ifndef PL_FORMATS_CHECKPOINT_H
+#define PL_FORMATS_CHECKPOINT_H
 
 #include "stream/writer.h"
 
-struct pl_decoder {
+struct pl_checkpoint {
     int64_t vocabulary, dim, layers, heads, kv_heads, head_dim, mlp;
     int64_t sequence;  /* rows it was trained on; 0: not told */
     int64_t window;    /* rows a row sees; 0: all before */
@@ -23,16 +23,16 @@ struct pl_decoder {
 };
 
 /* With the defaults of Llama where zero is none. */
-void pl_decoder_init(struct pl_decoder *decoder);
+void pl_checkpoint_init(struct pl_checkpoint *model);
 
 /* `meta: stream` and `meta: model`: what stands before the parameters. */
-enum pl_status pl_decoder_write(struct pl_context *context, const struct pl_decoder *decoder,
-                                struct pl_writer *writer) PL_MUST_CHECK;
-/* The reverse.  model: the document; PL_BAD_DATA for another type than transformer. */
-enum pl_status pl_decoder_read(struct pl_context *context, struct pl_decoder *decoder,
-                               const struct pl_meta_node *model) PL_MUST_CHECK;
+enum pl_status pl_checkpoint_write(struct pl_context *context, const struct pl_checkpoint *model,
+                                   struct pl_writer *writer) PL_MUST_CHECK;
+/* The reverse, from the document; PL_BAD_DATA for another type than transformer. */
+enum pl_status pl_checkpoint_read(struct pl_context *context, struct pl_checkpoint *model,
+                                  const struct pl_meta_node *document) PL_MUST_CHECK;
 
-enum pl_decoder_part {
+enum pl_checkpoint_part {
     PL_PART_START, /* none yet */
     PL_PART_EMBEDDINGS,
     PL_PART_POSITIONS,
@@ -61,8 +61,8 @@ enum pl_decoder_part {
     PL_PARTS
 };
 
-struct pl_decoder_tensor {
-    enum pl_decoder_part part;
+struct pl_checkpoint_tensor {
+    enum pl_checkpoint_part part;
     int64_t layer; /* 0 where there is none */
     char name[64]; /* in a model stream */
     int rank;
@@ -70,7 +70,7 @@ struct pl_decoder_tensor {
 };
 
 /* From one parameter to the next, from a zeroed tensor to the first; false behind the last. */
-bool pl_decoder_next(const struct pl_decoder *decoder, struct pl_decoder_tensor *tensor);
+bool pl_checkpoint_next(const struct pl_checkpoint *model, struct pl_checkpoint_tensor *tensor);
 
 /* How the elements of a parameter lie in a checkpoint. */
 enum pl_layout {
@@ -79,7 +79,7 @@ enum pl_layout {
     PL_LAYOUT_PAIRS    /* rows of a head in pairs (2i, 2i + 1) instead of (i, i + head_dim / 2) */
 };
 
-struct pl_elements {
+struct pl_checkpoint_elements {
     const uint8_t *data; /* the first element */
     enum pl_dtype dtype;
     enum pl_layout layout;
@@ -88,8 +88,9 @@ struct pl_elements {
 };
 
 /* Writes a parameter row by row, whatever its layout, holding no more of it than a few rows. */
-enum pl_status pl_decoder_copy(struct pl_context *context, const struct pl_decoder_tensor *tensor,
-                               const struct pl_elements *elements,
-                               struct pl_writer *writer) PL_MUST_CHECK;
+enum pl_status pl_checkpoint_copy(struct pl_context *context,
+                                  const struct pl_checkpoint_tensor *tensor,
+                                  const struct pl_checkpoint_elements *elements,
+                                  struct pl_writer *writer) PL_MUST_CHECK;
 
 #endif
