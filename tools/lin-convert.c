@@ -203,7 +203,8 @@ static enum pl_status merge(struct pl_run *run, struct pl_writer *writer)
 static enum pl_status refuse(struct pl_context *context, const void *arguments, const char *option)
 {
     const struct command *command = arguments;
-    if (strcmp(option, "method") == 0 || strcmp(option, "merge-lora") == 0 || command->method >= 0)
+    if (strcmp(option, "method") == 0 || strcmp(option, "merge-lora") == 0 ||
+        strcmp(option, "window-only") == 0 || command->method >= 0)
         return PL_OK;
     return pl_fail(context, PL_USAGE, "--%s has an effect only with --method", option);
 }

@@ -118,7 +118,8 @@ static enum pl_status refuse(struct pl_context *context, const void *arguments, 
     const struct command *command = arguments;
     const struct pl_model_type *type;
     const struct trainer *trainer;
-    if (strcmp(option, "model") == 0 || strcmp(option, "list-models") == 0)
+    if (strcmp(option, "model") == 0 || strcmp(option, "list-models") == 0 ||
+        strcmp(option, "attention-transfer") == 0)
         return PL_OK;
     if (find_type(context, command, &type, &trainer))
         return context->status;

@@ -239,8 +239,8 @@ static struct pl_variable *imitate_softmax(struct pl_pass *pass, const void *par
     struct pl_variable *o =
         pl_softmax_attend(pass, &options->softmax, options->softmax.window, index, heads);
     if (layer->q_map) {
-        *square = o ? pl_op_mean_square(pass->tape, imitate(pass, layer, index, heads), o->value)
-                    : NULL;
+        *square =
+            o ? pl_op_mean_square(pass->tape, imitate(pass, layer, index, heads), o->value) : NULL;
         if (!*square)
             return NULL;
     }
