@@ -241,7 +241,7 @@ static struct pl_variable *run_small(struct gradient *gradient, const struct sma
     struct pl_variable vq = {2, {n, small->dim}, n * small->dim, q, NULL, NULL};
     struct pl_variable vk = {2, {n, wide}, n * wide, k, NULL, NULL}, vv = vk;
     struct pl_variable vb = {2, {n, small->steps}, n * small->steps, beta, NULL, NULL};
-    struct pl_variable vg = {2, {n, 1}, n, none, NULL};
+    struct pl_variable vg = {2, {n, 1}, n, none, NULL, NULL};
     struct pl_delta d = {1, 1, small->dim, small->dim, small->steps, small->chunk};
     vv.value = v;
     ends[1] = n;

@@ -35,7 +35,8 @@ static struct pl_variable *build_mixture(struct gradient *gradient, const void *
                                      {WIDTH, WIDTH},
                                      WIDTH * WIDTH,
                                      w->value + m * WIDTH * WIDTH,
-                                     w->gradient ? w->gradient + m * WIDTH * WIDTH : NULL};
+                                     w->gradient ? w->gradient + m * WIDTH * WIDTH : NULL,
+                                     NULL};
         CHECK(count > 0 || m == 2);
         if (pl_op_linear_rows(tape, x, part, first, count, o))
             return NULL;
@@ -92,7 +93,7 @@ static void choice(void)
     enum { M = 4 };
     double values[TOKENS * M] = {0};
     struct gradient gradient = {0};
-    struct pl_variable logits = {2, {TOKENS, M}, TOKENS * M, values, NULL};
+    struct pl_variable logits = {2, {TOKENS, M}, TOKENS * M, values, NULL, NULL};
     struct pl_route route;
     open_tape(&gradient);
     values[0 * M + 3] = 1;                       /* 3, then 0 of the tied */
@@ -150,7 +151,7 @@ static void balance_at_uniform(void)
 {
     double values[TOKENS * MEMORIES] = {0};
     struct gradient gradient = {0};
-    struct pl_variable logits = {2, {TOKENS, MEMORIES}, TOKENS * MEMORIES, values, NULL};
+    struct pl_variable logits = {2, {TOKENS, MEMORIES}, TOKENS * MEMORIES, values, NULL, NULL};
     struct pl_variable *layers[] = {&logits, &logits, &logits};
     open_tape(&gradient);
     for (int64_t top = 1; top <= MEMORIES; top++)
