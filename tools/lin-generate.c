@@ -281,8 +281,7 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
     pl_sampler_release(&work.sampler);
     pl_lm_decoder_release(&work.decoder);
     pl_lm_text_release(&work.text);
-    if (work.lm.type)
-        pl_lm_release(&work.lm);
+    pl_lm_release(&work.lm);
     pl_operand_close(&work.old);
     pl_operand_close(&work.model);
     return status;

@@ -108,8 +108,7 @@ static enum pl_status run(struct pl_context *context, const struct pl_bundle *mo
     pl_lm_score_release(&work.score);
     pl_corpus_close(&work.corpus);
     pl_lm_text_release(&work.text);
-    if (work.lm.type)
-        pl_lm_release(&work.lm);
+    pl_lm_release(&work.lm);
     return status;
 }
 

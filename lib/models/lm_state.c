@@ -16,7 +16,7 @@ static void format_sum(uint32_t sum, char out[SUM_SIZE])
 
 /* ---- Writing ------------------------------------------------------------------------------ */
 
-/* The items' shapes are those of memory, but for growing ones, whose rows follow each other. */
+/* Of one text the rows of a growing item stand together, whatever room there is behind them. */
 static struct pl_tensor view_item(const struct pl_state_item *item)
 {
     const struct pl_variable *variable = &item->variable;
