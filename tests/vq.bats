@@ -217,6 +217,10 @@ table() {
     [ $status = 3 ] && grep -q '^vq-decode: codes: made with another codebook: its sum is x' err
     fails 3 'vq-encode: codes: no codebook, but codes (vq-train makes codebooks)' vq-encode codes rows.plumb -o none
     fails 3 'vq-decode: rows.plumb: no codes, but tensors (vq-encode makes codes)' vq-decode cb rows.plumb -o none
+    fails 3 'vq-encode: codes: codes, not data to encode (vq-decode reads codes)' vq-encode cb codes -o none
+    status=0
+    vq-train --codes 2000000000 rows.plumb -o none 2>err || status=$?
+    [ $status = 5 ] && grep -q '^vq-train: out of memory: 2000000000 codes of 6 numbers take 223.5 GiB to train' err
     fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none
     fails 2 'vq-train: --patch: '"'4y4'"' is no number of pixels from 1 to 4096; 4x4 is a patch' \
         vq-train --patch 4y4 "$parrot" -o none

@@ -120,6 +120,8 @@ enum pl_status pl_cutter_open(struct pl_context *context, struct pl_cutter *cutt
                               const struct pl_directory_entry *entry)
 {
     *cutter = (struct pl_cutter){.sheet = sheet, .across = sheet->across};
+    if (sheet->vectors == 0)
+        return PL_OK;
     size_t row = (size_t)(sheet->width * sheet->channels);
     cutter->strip = pl_new(context, (size_t)sheet->patch_height, row * sizeof(float));
     return cutter->strip ? pl_elements_start(context, &cutter->elements, reader, entry)
@@ -227,8 +229,10 @@ enum pl_status pl_cutter_next(struct pl_context *context, struct pl_cutter *cutt
 enum pl_status pl_joiner_open(struct pl_context *context, struct pl_joiner *joiner,
                               const struct pl_sheet *sheet, pl_joined_fn *give, void *user)
 {
-    size_t rows = (size_t)sheet->patch_height, row = (size_t)(sheet->width * sheet->channels);
     *joiner = (struct pl_joiner){.sheet = sheet, .give = give, .user = user};
+    if (sheet->vectors == 0)
+        return PL_OK;
+    size_t rows = (size_t)sheet->patch_height, row = (size_t)(sheet->width * sheet->channels);
     joiner->strip = pl_new(context, rows, row * sizeof(float));
     joiner->converted = pl_new(context, rows, row * pl_dtype_size(sheet->dtype));
     if (joiner->strip && joiner->converted)

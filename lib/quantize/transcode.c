@@ -101,6 +101,9 @@ enum pl_status pl_vq_encode_segment(struct pl_context *context, struct pl_vq_boo
     const struct pl_vq *vq = &book->vq;
     if (source->store.directory.count == 0)
         return PL_OK;
+    if (strcmp(source->kind, "codes") == 0 || strcmp(source->kind, "codebook") == 0)
+        return pl_fail(context, PL_BAD_DATA, "%s: %s, not data to encode (vq-decode reads codes)",
+                       pl_reader_name(source->store.input), source->kind);
     if (pl_vector_source_cut(context, source, &vq->cut) ||
         pl_vector_source_expect(context, source, vq->size))
         return context->status;
