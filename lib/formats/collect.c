@@ -266,6 +266,17 @@ enum pl_status pl_collection_one(struct pl_context *context, const struct pl_col
     return status;
 }
 
+/* All elements lie in mapped files, the input's own or temporary ones. */
+void pl_collected_give_back(const struct pl_collected *item)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+    const uintptr_t from = ((uintptr_t)item->data + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)item->data + item->bytes) / page * page;
+    if (item->data && from < to) {
+        madvise((void *)from, to - from, MADV_DONTNEED); /* advice: no harm where it is refused */
+    }
+}
+
 void pl_collection_release(struct pl_collection *collection)
 {
     for (size_t i = 0; i < collection->count; i++) {

@@ -43,6 +43,9 @@ enum pl_status pl_collect(struct pl_context *context, struct pl_collection *coll
                           struct pl_reader *reader, const struct pl_export *export,
                           const char *const *documents) PL_MUST_CHECK;
 
+/* Tells that a tensor's elements are not needed any more: their pages go back to the system. */
+void pl_collected_give_back(const struct pl_collected *item);
+
 /* NULL when there is none. */
 struct pl_collected *pl_collection_find(const struct pl_collection *collection, const char *name);
 

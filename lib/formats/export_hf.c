@@ -226,7 +226,11 @@ static enum pl_status write_weights(struct pl_context *context, struct folder *f
     if (!status) {
         status = pl_sink_write(context, &sink, header.data, header.size);
         for (size_t i = 0; i < folder->tensors.count && !status; i++) {
-            status = write_tensor(context, &folder->tensors.items[i], &folder->pieces[i], &sink);
+            const struct piece *piece = &folder->pieces[i];
+            status = write_tensor(context, &folder->tensors.items[i], piece, &sink);
+            for (int64_t part = 0; part < piece->of; part++) {
+                pl_collected_give_back(piece->sources[part]);
+            }
         }
         status = pl_sink_close(context, &sink, status);
     }

@@ -100,6 +100,7 @@ enum pl_status pl_safetensors_export(struct pl_context *context, struct pl_reade
     for (size_t i = 0; i < collection.count && !status; i++) {
         const struct pl_collected *item = &collection.items[i];
         status = pl_sink_write(context, sink, item->data, (size_t)item->bytes);
+        pl_collected_give_back(item);
     }
     pl_buffer_release(&header);
     pl_collection_release(&collection);
