@@ -8,6 +8,7 @@ TOOLS=$(cd "$TOP" && for source in tools/*.c; do basename "$source" .c; done)
 row() {
     QUIET=-q
     case $1 in
+    img-corrupt) INPUT=pictures.plumb COMMAND='img-corrupt --type shot_noise' ;;
     ts-import) INPUT=series.csv COMMAND='ts-import' ;;
     ts-export) INPUT=series.plumb COMMAND='ts-export -f csv' ;;
     ts-info) INPUT=series.plumb COMMAND='ts-info' ;;
@@ -52,6 +53,7 @@ inputs() {
             --set layers=1 --seed $seed series.csv -o net-$seed.plumb || return
     done
     rws-extract -q --pre net-1.plumb --name n net-3.plumb net-2.plumb -o signature.plumb || return
+    ts-import --no-history --images "$TOP/data/digits-images.gz" -o pictures.plumb || return
     lin-train -q -L 24 -H 6 series.plumb -o model.plumb || return
     lin-train -q -L 24 -H 6 series.plumb -o other-model.plumb || return
     tok-train -q --vocab 300 series.csv -o tokenizer.json || return

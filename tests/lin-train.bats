@@ -243,7 +243,7 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     --lookback --horizon --individual --solver --ridge --batch --lr --epochs --lr-decay --patience' \
         sh -c 'lin-train --list-models | head -n 2'
     # what is listed can be asked for, or is a baseline
-    for model in $(lin-train --list-models | sed -n '/language model/d; s/^\([a-z][^:]*\): .*/\1/p'); do
+    for model in $(lin-train --list-models | sed -n '/language model/d; /classifier/d; s/^\([a-z][^:]*\): .*/\1/p'); do
         case $model in repeat | seasonal-naive) continue ;; esac
         lin-train -q -m "$model" -L 24 -H 6 waves.csv >/dev/null
     done

@@ -619,3 +619,40 @@ safetensors() {
     run -3 on_terminal 'ts-import ragged.csv'
     [ "$output" = 'ts-import: ragged.csv:2: 1 cell instead of 2' ]
 }
+
+@test "CIFAR-10: planes become pixels, labels come apart" {
+    cd "$T"
+    for label in 3 7; do
+        printf "\\$label"
+        for level in 1 2 $label; do head -c 1024 /dev/zero | tr '\0' "\\$level"; done
+    done >two.bin
+    ts-import -f cifar two.bin -o two.plumb
+    says $'images u8 [2, 32, 32, 3]\nlabels u8 [2]' tensors two.plumb
+    says $'labels\n3\n7' sh -c 'ts-select -n labels two.plumb | ts-export -f csv'
+    says "1 2 3 1 2 3" sh -c 'ts-export -f npy -n images two.plumb | tail -c 6144 | head -c 6 | od -An -tu1 | xargs'
+    fails 4 'ts-import: cut.bin: ends 73 bytes early: truncated?' sh -c 'head -c 3000 two.bin >cut.bin; ts-import -f cifar cut.bin'
+    printf 'x%.0s' $(seq 3073) >text.bin
+    fails 3 'ts-import: text.bin: record 0 has label 120: not a file of CIFAR-10' ts-import -f cifar text.bin
+}
+
+@test "a table of pictures" {
+    cd "$T"
+    printf 'a,b,c,d,class\n0,16,8,4,2\n1,2,3,16,0\n' >pixels.csv
+    ts-import --images pixels.csv --white 16 -o pixels.plumb
+    says $'images u8 [2, 2, 2, 1]\nlabels i32 [2]' tensors pixels.plumb
+    says '0 255 128 64 16 32 48 255' \
+        sh -c 'ts-export -f npy -n images pixels.plumb | tail -c 8 | od -An -tu1 | xargs'
+    says $'labels\n2\n0' sh -c 'ts-select -n labels pixels.plumb | ts-export -f csv'
+    ts-import --images pixels.csv -f csv | ts-info >/dev/null
+    fails 3 'ts-import: pixels.csv: row 1, column 2: 16 is no pixel between 0 and --white' \
+        ts-import --images pixels.csv --white 15
+    printf '1,2,3\n4,5,6\n' >odd.csv
+    fails 3 'ts-import: odd.csv: 2 columns beside the last one: the pixels of no square picture' \
+        ts-import --images odd.csv --white 16
+    printf '1,2,3,4,0.5\n1,2,3,4,1\n' >half.csv
+    fails 3 'ts-import: half.csv: row 1, column 5: 0.5 is no number of a class' \
+        ts-import --images half.csv --white 16
+    fails 2 'ts-import: --white goes with a table as --images, which has its labels in the last column' \
+        ts-import --white 16 half.csv
+    ts-info --history pixels.plumb | sh | cmp - pixels.plumb
+}

@@ -1,4 +1,4 @@
-/* lin-train: train a model: a forecaster of series, a language model.
+/* lin-train: train a model: a forecaster of series, a language model, a classifier of pictures.
  * SPDX-License-Identifier: MIT */
 #include <string.h>
 
@@ -6,11 +6,14 @@
 #include "tensor/blas.h"
 #include "train/forecaster.h"
 #include "train/language.h"
+#include "train/picture.h"
 
 struct command {
     const char *model; /* NULL: nlinear, or what a checkpoint holds */
     struct pl_train_options train;
+    int64_t epochs;
     struct pl_language_options language;
+    struct pl_picture_options picture;
     struct pl_forecaster_options forecaster;
     struct pl_list settings;
     bool list_models;
@@ -23,7 +26,9 @@ static const struct pl_option options[] = {
             "gla"),
     PL_FLAG(struct command, list_models, "list-models", 0, "no", "print the models and stop"),
     PL_TRAIN_OPTIONS(struct command, train),
+    PL_EPOCHS_OPTION(struct command, epochs),
     PL_LANGUAGE_OPTIONS(struct command, language),
+    PL_PICTURE_OPTIONS(struct command, picture),
     PL_FORECASTER_OPTIONS(struct command, forecaster),
     PL_OPTIONS_END,
 };
@@ -37,6 +42,7 @@ static const struct pl_option settings[] = {
  */
 
 static const struct pl_option forecaster_options[] = {
+    PL_EPOCHS_OPTION(struct command, epochs),
     PL_FORECASTER_OPTIONS(struct command, forecaster),
     PL_OPTIONS_END,
 };
@@ -47,10 +53,17 @@ static const struct pl_option language_options[] = {
     PL_OPTIONS_END,
 };
 
+static const struct pl_option picture_options[] = {
+    PL_TRAIN_OPTIONS(struct command, train),
+    PL_EPOCHS_OPTION(struct command, epochs),
+    PL_PICTURE_OPTIONS(struct command, picture),
+    PL_OPTIONS_END,
+};
+
 static enum pl_status train_forecaster(struct pl_run *run, struct command *command,
                                        const struct pl_model_type *type, struct pl_writer *writer)
 {
-    static const char *const recipe[] = {"batch=32", "lr=0.005", NULL};
+    static const char *const recipe[] = {"batch=32", "lr=0.005", "epochs=10", NULL};
     struct pl_training_options *training = &command->forecaster.training;
     (void)type; /* auto has none */
     if (command->settings.count)
@@ -61,6 +74,7 @@ static enum pl_status train_forecaster(struct pl_run *run, struct command *comma
     training->model = command->model;
     training->linear.recipe.batch = command->train.batch;
     training->linear.recipe.rate = command->train.rate;
+    training->linear.recipe.epochs = command->epochs;
     return pl_train_forecaster(run, &command->forecaster, writer);
 }
 
@@ -71,6 +85,13 @@ static enum pl_status train_language(struct pl_run *run, struct command *command
                              &command->settings, writer);
 }
 
+static enum pl_status train_picture(struct pl_run *run, struct command *command,
+                                    const struct pl_model_type *type, struct pl_writer *writer)
+{
+    return pl_train_picture(run, command, &command->train, &command->epochs, &command->picture,
+                            type, &command->settings, writer);
+}
+
 static const struct trainer {
     enum pl_model_family family;
     const struct pl_option *options;
@@ -79,32 +100,65 @@ static const struct trainer {
 } trainers[] = {
     {PL_FAMILY_LINEAR, forecaster_options, train_forecaster},
     {PL_FAMILY_LANGUAGE, language_options, train_language},
+    {PL_FAMILY_IMAGE, picture_options, train_picture},
 };
 
 /* ---- Which model ---------------------------------------------------------------------------- */
 
-/* *type NULL: auto, or what the checkpoint holds, which is a model trained by steps. */
+/* Whether models of the type are trained by steps, and their options are settings. */
+static bool on_loop(const struct pl_model_type *type)
+{
+    return type->family != PL_FAMILY_LINEAR && type->family != PL_FAMILY_BASELINE;
+}
+
+/* The type of the model in a checkpoint. */
+static enum pl_status checkpoint_type(struct pl_context *context, const char *path,
+                                      const struct pl_model_type **type)
+{
+    const struct pl_record *record;
+    struct pl_reader *reader = pl_reader_open(context, path, 0);
+    const char *name = "";
+    struct pl_meta meta = {0};
+    enum pl_status status = reader ? pl_reader_next(context, reader, &record) : context->status;
+    while (!status && record && strcmp(record->header.name, "model") != 0)
+        status = pl_reader_next(context, reader, &record);
+    if (!status && record)
+        status = pl_reader_meta(context, reader, &meta);
+    if (!status && meta.root)
+        status = pl_meta_text(context, meta.root, "type", &name);
+    *type = status ? NULL : pl_model_find(name);
+    if (!status && (!*type || !on_loop(*type)))
+        status = pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of a training", path);
+    pl_meta_release(&meta);
+    pl_reader_close(reader);
+    return status;
+}
+
+/* *type NULL: auto. */
 static enum pl_status find_type(struct pl_context *context, const struct command *command,
                                 const struct pl_model_type **type, const struct trainer **trainer)
 {
+    const bool adapts = pl_language_adapts(&command->language);
     const char *name = command->model;
-    enum pl_model_family family = PL_FAMILY_LANGUAGE;
+    enum pl_model_family family = adapts ? PL_FAMILY_LANGUAGE : PL_FAMILY_LINEAR;
     *type = NULL;
-    if (pl_language_adapts(&command->language)) {
-        if (name)
-            return pl_fail(context, PL_USAGE, "--model %s: MODEL says what it is", name);
-    } else if (name ? strcmp(name, "auto") == 0 : !command->train.resume) {
-        *type = name ? NULL : pl_model_find("nlinear");
-        family = PL_FAMILY_LINEAR;
-    } else if (name) {
+    if (adapts && name)
+        return pl_fail(context, PL_USAGE, "--model %s: MODEL says what it is", name);
+    if (!adapts && !name && command->train.resume &&
+        checkpoint_type(context, command->train.resume, type))
+        return context->status;
+    if (!adapts && !name && !command->train.resume)
+        name = "nlinear";
+    if (name && strcmp(name, "auto") != 0) {
         *type = pl_model_find(name);
         if (!*type)
             return pl_fail(context, PL_USAGE,
                            "unknown model '%s': lin-train --list-models lists "
                            "them",
                            name);
-        family = (*type)->family;
     }
+    if (*type)
+        family = (*type)->family;
     for (size_t i = 0; i < sizeof trainers / sizeof *trainers; i++) {
         *trainer = &trainers[i];
         if (trainers[i].family == family)
@@ -137,7 +191,7 @@ static enum pl_status refuse(struct pl_context *context, const void *arguments, 
 static enum pl_status list_model(struct pl_context *context, const struct pl_model_type *type,
                                  struct pl_buffer *text)
 {
-    const char *dashes = type->family == PL_FAMILY_LANGUAGE ? "" : "--";
+    const char *dashes = on_loop(type) ? "" : "--";
     if (pl_buffer_printf(context, text, "%s: %s\n   %s", type->name, type->summary,
                          *dashes ? "" : " --set"))
         return context->status;
@@ -171,7 +225,7 @@ static bool made(size_t index, struct pl_made *out)
 static const char *setting_key(size_t index)
 {
     for (const struct pl_model_type *type = pl_models; type->name; type++) {
-        if (type->family != PL_FAMILY_LANGUAGE)
+        if (!on_loop(type))
             continue;
         for (const struct pl_option *option = type->options; option->name; option++)
             if (index-- == 0)

@@ -6,18 +6,23 @@
 
 #include "formats/hf.h"
 #include "formats/view.h"
+#include "image/table.h"
+#include "models/model_import.h"
 #include "text/tokenizer.h"
 
 struct command {
     struct pl_import import;
-    const char *images, *labels; /* a pair of IDX files, instead of operands */
+    const char *images, *labels; /* a pair of IDX files, instead of operands; images: or a table */
+    double white;                /* value of a table that is white; 0: not given */
     const char *tokenizer;       /* a file, of checkpoints that bring none */
+    const char *model;           /* the type that the weights become */
+    struct pl_list settings;     /* KEY=VALUE of the model's options */
 };
 
 static const struct pl_option options[] = {
     PL_IMPORT_OPTIONS(struct command, import),
     PL_TEXT(struct command, images, "images", 0, NULL, "FILE",
-            "IDX: a file of pictures, instead of operands; the result is of kind images",
+            "IDX, CSV: a file of pictures, instead of operands; the result is of kind images",
             "train-images-idx3-ubyte.gz"),
     PL_TEXT(struct command, labels, "labels", 0, NULL, "FILE",
             "IDX: the file of labels that belongs to --images", "train-labels-idx1-ubyte.gz"),
@@ -25,6 +30,20 @@ static const struct pl_option options[] = {
             "language models: tokenizer.json, tokenizer.model or llama2.c's tokenizer.bin to go "
             "with the model",
             "tok512.bin"),
+    PL_REAL(struct command, white, "white", 0, "0", 0, 1e300, "X",
+            "CSV: the table of --images has a picture a row and classes in its last column, and X "
+            "is white; 0: 255, and only with -f csv",
+            "16"),
+    PL_TEXT(
+        struct command, model, "model", 0, NULL, "TYPE",
+        "the weights in FILE become a model of this type; what their shapes do not tell is said "
+        "by --set KEY=VALUE",
+        "cnn"),
+    PL_OPTIONS_END,
+};
+
+static const struct pl_option settings[] = {
+    PL_LIST(struct command, settings, "set", 0, "KEY=VALUE", "an option of the model", "stride=2"),
     PL_OPTIONS_END,
 };
 
@@ -74,8 +93,8 @@ static enum pl_status import_file(struct pl_run *run, const struct command *comm
         return status;
     }
     const enum pl_format format = pl_foreign_format(file->foreign);
-    const bool whole =
-        format == PL_FORMAT_CSV || format == PL_FORMAT_LLAMA2C || format == PL_FORMAT_HF;
+    const bool whole = format == PL_FORMAT_CSV || format == PL_FORMAT_LLAMA2C ||
+                       format == PL_FORMAT_HF || format == PL_FORMAT_CIFAR;
     if (command->tokenizer && format != PL_FORMAT_LLAMA2C && format != PL_FORMAT_HF) {
         status = pl_fail(context, PL_USAGE,
                          "--tokenizer: '%s' is no checkpoint of a language model", file->path);
@@ -204,12 +223,64 @@ static enum pl_status import_images(struct pl_run *run, const struct command *co
     return status;
 }
 
+static bool is_table(const struct command *command)
+{
+    return command->images && (command->import.format == PL_FORMAT_CSV || command->white > 0);
+}
+
+static enum pl_status import_table(struct pl_run *run, const struct command *command,
+                                   struct segment *segment, struct pl_writer *writer)
+{
+    struct pl_context *context = &run->context;
+    struct pl_source source;
+    struct pl_bundle table = {0};
+    enum pl_status status = prepare_segment(run, segment, writer, true);
+    if (!status) {
+        status = pl_input_bundle(context, command->images, &command->import, &source, &table);
+    }
+    if (!status) {
+        status = pl_pictures_of_table(context, &table, command->white > 0 ? command->white : 255,
+                                      writer);
+    }
+    if (!status) {
+        status = pl_history_input(context, &segment->history, command->images, source.sum,
+                                  pl_bundle_document(&table, "history"));
+    }
+    pl_bundle_release(&table);
+    return status;
+}
+
+static enum pl_status import_model(struct pl_run *run, const struct command *command,
+                                   struct segment *segment, struct pl_writer *writer)
+{
+    const char *path = pl_run_operand(run, 0);
+    struct pl_context *context = &run->context;
+    struct pl_source source;
+    struct pl_bundle weights = {0};
+    enum pl_status status = prepare_segment(run, segment, writer, true);
+    if (!status) {
+        status = pl_input_bundle(context, path, &command->import, &source, &weights);
+    }
+    if (!status) {
+        status = pl_model_import(context, command->model, command->settings.items,
+                                 command->settings.count, &weights, writer);
+    }
+    if (!status) {
+        status = pl_history_input(context, &segment->history, path, source.sum,
+                                  pl_bundle_document(&weights, "history"));
+    }
+    pl_bundle_release(&weights);
+    return status;
+}
+
 static enum pl_status import_all(struct pl_run *run, struct command *command,
                                  struct pl_writer *writer)
 {
     struct segment segment = {0};
-    enum pl_status status = command->images ? import_images(run, command, &segment, writer)
-                                            : import_files(run, command, &segment, writer);
+    enum pl_status status = is_table(command) ? import_table(run, command, &segment, writer)
+                            : command->images ? import_images(run, command, &segment, writer)
+                            : command->model  ? import_model(run, command, &segment, writer)
+                                              : import_files(run, command, &segment, writer);
     if (!status) {
         return end_segment(run, &segment, writer);
     }
@@ -226,8 +297,22 @@ static enum pl_status run(struct pl_run *run, void *fields)
         return pl_fail(&run->context, PL_USAGE, "--labels needs --images");
     }
     if (command->images && (run->operand_count > 0 || (command->import.format != PL_FORMAT_AUTO &&
-                                                       command->import.format != PL_FORMAT_IDX))) {
-        return pl_fail(&run->context, PL_USAGE, "--images goes with no operands and only -f idx");
+                                                       command->import.format != PL_FORMAT_IDX &&
+                                                       command->import.format != PL_FORMAT_CSV))) {
+        return pl_fail(&run->context, PL_USAGE,
+                       "--images goes with no operands and only -f idx or -f csv");
+    }
+    if (is_table(command) ? command->labels != NULL : command->white > 0) {
+        return pl_fail(&run->context, PL_USAGE,
+                       "--white goes with a table as --images, which has "
+                       "its labels in the last column");
+    }
+    if (command->model && (command->images || run->operand_count > 1)) {
+        return pl_fail(&run->context, PL_USAGE, "--model goes with one FILE of weights");
+    }
+    if (!command->model && command->settings.count > 0) {
+        return pl_fail(&run->context, PL_USAGE, "--set %s has an effect only with --model",
+                       command->settings.items[0]);
     }
     struct pl_tokenizer *tokenizer = NULL;
     if (command->tokenizer) {
@@ -263,6 +348,8 @@ static const struct pl_tool tool = {
     .most = -1,
     .options = options,
     .unused = unused,
+    .settings = settings,
+    .setting_key = pl_model_import_key,
     .command_size = sizeof(struct command),
     .examples = examples,
     .see_also = "ts-export(1), ts-info(1), ts-select(1), tensor-stream(5)",

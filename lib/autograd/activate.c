@@ -19,7 +19,7 @@ struct elementwise {
 static enum pl_status run_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct elementwise *elementwise = job;
-    struct pl_span span = pl_block_span(item, PL_BLOCK, elementwise->out->count);
+    struct pl_span span = pl_block_span(item, PL_BLOCK_ELEMENTS, elementwise->out->count);
     (void)context;
     elementwise->kernel(elementwise, span.begin, span.end);
     return PL_OK;
@@ -27,7 +27,7 @@ static enum pl_status run_block(struct pl_context *context, void *job, int64_t i
 
 static enum pl_status run(struct pl_context *context, struct elementwise *job)
 {
-    return pl_parallel(context, pl_block_count(job->out->count, PL_BLOCK), run_block, job);
+    return pl_parallel(context, pl_block_count(job->out->count, PL_BLOCK_ELEMENTS), run_block, job);
 }
 
 /* Runs the saved operation, whose kernel is the way back. */
@@ -129,6 +129,10 @@ PL_CLONES static void activate_forward(const struct elementwise *job, int64_t be
         for (int64_t i = begin; i < end; i++)
             y[i] = scale * (x[i] * pl_real_sigmoid(gelu_argument(x[i])));
         break;
+    case PL_TANH:
+        for (int64_t i = begin; i < end; i++)
+            y[i] = scale * (pl_real)tanh((double)x[i]);
+        break;
     }
 }
 
@@ -165,6 +169,12 @@ PL_CLONES static void activate_backward(const struct elementwise *job, int64_t b
             pl_real sigmoid = pl_real_sigmoid(gelu_argument(x[i]));
             pl_real slope = GELU_SCALE * (1 + 3 * GELU_CUBE * x[i] * x[i]);
             dx[i] += scale * dy[i] * (sigmoid + x[i] * sigmoid * (1 - sigmoid) * slope);
+        }
+        break;
+    case PL_TANH:
+        for (int64_t i = begin; i < end; i++) {
+            pl_real y = (pl_real)tanh((double)x[i]);
+            dx[i] += scale * dy[i] * (1 - y * y);
         }
         break;
     }

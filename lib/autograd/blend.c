@@ -40,7 +40,7 @@ PL_CLONES static double share_sum(const struct blend *job, int64_t begin, int64_
 static enum pl_status forward_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct blend *blend = job;
-    struct pl_span span = pl_block_span(item, PL_BLOCK, blend->out->count);
+    struct pl_span span = pl_block_span(item, PL_BLOCK_ELEMENTS, blend->out->count);
     (void)context;
     blend_forward(blend, span.begin, span.end);
     return PL_OK;
@@ -49,7 +49,7 @@ static enum pl_status forward_block(struct pl_context *context, void *job, int64
 static enum pl_status backward_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct blend *blend = job;
-    struct pl_span span = pl_block_span(item, PL_BLOCK, blend->out->count);
+    struct pl_span span = pl_block_span(item, PL_BLOCK_ELEMENTS, blend->out->count);
     const int64_t count = span.end - span.begin;
     const pl_real share = blend->share->value[0], *dy = blend->out->gradient + span.begin;
     (void)context;
@@ -65,7 +65,7 @@ static enum pl_status backward_block(struct pl_context *context, void *job, int6
 static enum pl_status backward(struct pl_tape *tape, void *saved)
 {
     struct blend *blend = saved;
-    const int64_t blocks = pl_block_count(blend->out->count, PL_BLOCK);
+    const int64_t blocks = pl_block_count(blend->out->count, PL_BLOCK_ELEMENTS);
     double sum = 0;
     blend->sums = pl_tape_new(tape, blocks, sizeof *blend->sums);
     if (!blend->sums || pl_parallel(tape->context, blocks, backward_block, blend))
@@ -85,8 +85,9 @@ struct pl_variable *pl_op_blend(struct pl_tape *tape, struct pl_variable *a, str
     struct blend blend = {.a = a, .b = b, .share = share, .scale = (pl_real)scale};
     bool wanted = a->gradient || b->gradient || share->gradient;
     blend.out = pl_tape_variable(tape, wanted, a->rank, a->dims);
-    if (!blend.out || pl_parallel(tape->context, pl_block_count(blend.out->count, PL_BLOCK),
-                                  forward_block, &blend))
+    if (!blend.out ||
+        pl_parallel(tape->context, pl_block_count(blend.out->count, PL_BLOCK_ELEMENTS),
+                    forward_block, &blend))
         return NULL;
     if (blend.out->gradient && pl_tape_note(tape, backward, &blend, sizeof blend))
         return NULL;

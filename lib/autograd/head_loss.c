@@ -14,7 +14,7 @@
  * tokens are to be predicted costs little. */
 #include "autograd/ops.h"
 
-#include "autograd/kernels.h"
+#include "autograd/softmax.h"
 
 struct head {
     struct pl_variable *x, *w, *loss;
@@ -35,51 +35,13 @@ struct head {
 
 enum { BLOCK_LOGITS = 1 << 21, BLOCK_LEAST = 128, BLOCK_MOST = 1024 };
 
-/* Whether the target has the largest logit; of equal ones the first counts. */
-PL_KERNEL bool is_first_largest(const pl_real *z, int64_t target, pl_real largest)
-{
-    for (int64_t v = 0; v < target; v++)
-        if (z[v] == largest)
-            return false;
-    return z[target] == largest;
-}
-
-PL_KERNEL pl_real largest_of(int64_t count, const pl_real *z)
-{
-    pl_real lanes[PL_LANES], largest = z[0];
-    int64_t v = 0;
-    for (int i = 0; i < PL_LANES; i++)
-        lanes[i] = z[0];
-    for (; v + PL_LANES <= count; v += PL_LANES)
-        for (int i = 0; i < PL_LANES; i++)
-            lanes[i] = z[v + i] > lanes[i] ? z[v + i] : lanes[i];
-    for (; v < count; v++)
-        largest = z[v] > largest ? z[v] : largest;
-    for (int i = 0; i < PL_LANES; i++)
-        largest = lanes[i] > largest ? lanes[i] : largest;
-    return largest;
-}
-
-/* Logits z of one row become e^(z - max); gives their sum, and the loss of the row. */
-PL_KERNEL double exponentials(int64_t count, pl_real *restrict z, int64_t target, double *nats,
-                              uint8_t *right)
-{
-    pl_real largest = largest_of(count, z), at = z[target];
-    *right = at == largest && is_first_largest(z, target, largest);
-    for (int64_t v = 0; v < count; v++)
-        z[v] = pl_real_exp(z[v] - largest);
-    double sum = pl_real_sum(count, z);
-    *nats = log(sum) + ((double)largest - (double)at);
-    return sum;
-}
-
 PL_CLONES static void score_rows(const struct head *head, int64_t begin, int64_t end, bool back)
 {
     const int64_t vocabulary = head->vocabulary;
     for (int64_t row = begin; row < end; row++) {
         const int64_t item = head->first + row, target = head->targets[head->rows[item]];
         pl_real *restrict z = head->logits + row * vocabulary;
-        double sum = exponentials(vocabulary, z, target, &head->nats[item], &head->right[item]);
+        double sum = pl_softmax_row(vocabulary, z, target, &head->nats[item], &head->right[item]);
         if (!back)
             continue;
         pl_real factor = (pl_real)(1 / (sum * (double)head->scored));
@@ -191,7 +153,7 @@ static enum pl_status add_inputs(struct pl_context *context, void *job, int64_t 
 static enum pl_status add_weights(struct pl_context *context, void *job, int64_t item)
 {
     const struct head *head = job;
-    struct pl_span span = pl_block_span(item, PL_BLOCK, head->w->count);
+    struct pl_span span = pl_block_span(item, PL_BLOCK_ELEMENTS, head->w->count);
     (void)context;
     add_scaled(head->w->gradient + span.begin, head->loss->gradient[0], head->dw + span.begin,
                span.end - span.begin);
@@ -206,8 +168,8 @@ static enum pl_status backward(struct pl_tape *tape, void *saved)
         pl_parallel(tape->context, pl_block_count(head->scored, head->piece), add_inputs, head))
         return tape->context->status;
     if (head->dw)
-        return pl_parallel(tape->context, pl_block_count(head->w->count, PL_BLOCK), add_weights,
-                           head);
+        return pl_parallel(tape->context, pl_block_count(head->w->count, PL_BLOCK_ELEMENTS),
+                           add_weights, head);
     return PL_OK;
 }
 

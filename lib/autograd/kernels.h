@@ -64,12 +64,12 @@ PL_KERNEL double pl_real_dot(int64_t count, const pl_real *restrict a, const pl_
 }
 
 /* Elements of a block: three arrays of them stay in the second-level cache. */
-enum { PL_BLOCK = 16384 };
+enum { PL_BLOCK_ELEMENTS = 16384 };
 
-/* Rows of a block of about PL_BLOCK elements. */
+/* Rows of a block of about PL_BLOCK_ELEMENTS elements. */
 static inline int64_t pl_block_rows(int64_t width)
 {
-    return width < PL_BLOCK ? PL_BLOCK / (width > 0 ? width : 1) : 1;
+    return width < PL_BLOCK_ELEMENTS ? PL_BLOCK_ELEMENTS / (width > 0 ? width : 1) : 1;
 }
 
 static inline int64_t pl_block_count(int64_t rows, int64_t block)

@@ -34,7 +34,8 @@ enum pl_activation {
     PL_ELU_ONE, /* elu(x) + 1: positive feature map */
     PL_SIGMOID,
     PL_REST, /* 1 - e^x: what is not kept, of a log decay */
-    PL_GELU  /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), as GPT-2 has it */
+    PL_GELU, /* x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), as GPT-2 has it */
+    PL_TANH
 };
 /* scale f(x) */
 struct pl_variable *pl_op_activate(struct pl_tape *tape, struct pl_variable *x,
@@ -89,5 +90,10 @@ struct pl_head_score {
 struct pl_variable *pl_op_head_loss(struct pl_tape *tape, struct pl_variable *x,
                                     struct pl_variable *w, const int32_t *targets,
                                     struct pl_head_score *score);
+
+/* Softmax and mean cross-entropy in nats of logits z [N, K] that are there already; labels [N],
+ * each in [0, K) (the caller has checked). */
+struct pl_variable *pl_op_class_loss(struct pl_tape *tape, struct pl_variable *z,
+                                     const int32_t *labels, struct pl_head_score *score);
 
 #endif

@@ -67,6 +67,9 @@ static double start_value(const struct pl_parameter *parameter, const struct pl_
     switch (parameter->init) {
     case PL_INIT_NORMAL:
         return deviation * pl_rng_normal(rng, (uint64_t)i);
+    case PL_INIT_INPUTS:
+        return deviation / sqrt((double)(variable->count / variable->dims[0])) *
+               pl_rng_normal(rng, (uint64_t)i);
     case PL_INIT_ZERO:
         return 0;
     case PL_INIT_ONE:

@@ -8,6 +8,9 @@
 /* How a parameter starts. */
 enum pl_init {
     PL_INIT_NORMAL, /* N(0, deviation^2) */
+    PL_INIT_INPUTS, /* N(0, deviation^2 / n), where n inputs go into each output: elements by
+                     * dims[0]
+                     */
     PL_INIT_ZERO,
     PL_INIT_ONE,
     PL_INIT_DECAY, /* A_log of a decay gate: ln of uniform (0, 16) */

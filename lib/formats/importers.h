@@ -13,8 +13,8 @@ typedef enum pl_status pl_importer(struct pl_context *context, const struct pl_i
                                    struct pl_bytes *bytes, struct pl_writer *writer);
 
 pl_importer pl_csv_import, pl_npy_import, pl_npz_import, pl_safetensors_import, pl_idx_import,
-    pl_raw_import, pl_png_import, pl_pnm_import, pl_wav_import, pl_llama2c_import, pl_hf_import,
-    pl_pytorch_import;
+    pl_raw_import, pl_cifar_import, pl_png_import, pl_pnm_import, pl_wav_import, pl_llama2c_import,
+    pl_hf_import, pl_pytorch_import;
 
 /* `tokenizer.json` of a model, if the import has one; PL_BAD_DATA when it has more tokens than the
  * model.  name: of the checkpoint. */

@@ -25,12 +25,13 @@ struct pl_foreign {
 };
 
 static pl_importer *const importers[] = {
-    [PL_FORMAT_CSV] = pl_csv_import, [PL_FORMAT_NPY] = pl_npy_import,
-    [PL_FORMAT_NPZ] = pl_npz_import, [PL_FORMAT_SAFETENSORS] = pl_safetensors_import,
-    [PL_FORMAT_IDX] = pl_idx_import, [PL_FORMAT_RAW] = pl_raw_import,
-    [PL_FORMAT_PNG] = pl_png_import, [PL_FORMAT_PNM] = pl_pnm_import,
-    [PL_FORMAT_WAV] = pl_wav_import, [PL_FORMAT_LLAMA2C] = pl_llama2c_import,
-    [PL_FORMAT_HF] = pl_hf_import,   [PL_FORMAT_PYTORCH] = pl_pytorch_import,
+    [PL_FORMAT_CSV] = pl_csv_import,     [PL_FORMAT_NPY] = pl_npy_import,
+    [PL_FORMAT_NPZ] = pl_npz_import,     [PL_FORMAT_SAFETENSORS] = pl_safetensors_import,
+    [PL_FORMAT_IDX] = pl_idx_import,     [PL_FORMAT_RAW] = pl_raw_import,
+    [PL_FORMAT_PNG] = pl_png_import,     [PL_FORMAT_PNM] = pl_pnm_import,
+    [PL_FORMAT_WAV] = pl_wav_import,     [PL_FORMAT_LLAMA2C] = pl_llama2c_import,
+    [PL_FORMAT_HF] = pl_hf_import,       [PL_FORMAT_PYTORCH] = pl_pytorch_import,
+    [PL_FORMAT_CIFAR] = pl_cifar_import,
 };
 
 /* Peeks until the format is clear; the view is of the first bytes. */

@@ -27,6 +27,7 @@ enum pl_format { /* in the order of ts-import's --format */
                  PL_FORMAT_LLAMA2C,
                  PL_FORMAT_HF,
                  PL_FORMAT_PYTORCH,
+                 PL_FORMAT_CIFAR,
                  PL_FORMAT_STREAM,
                  PL_FORMAT_TEXT /* only of pl_foreign_open_text */
 };
@@ -86,7 +87,7 @@ struct pl_source {
             "sales")
 
 #define PL_IMPORT_OPTIONS(s, f)                                                                    \
-    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw|png|pnm|wav|llama2c|hf|pytorch", "FORMAT", \
+    PL_CHOICE(s, f.format, "format", 'f', "auto", "auto|csv|npy|npz|safetensors|idx|raw|png|pnm|wav|llama2c|hf|pytorch|cifar", "FORMAT", \
               "what the files are; auto goes by their first bytes"),                               \
     PL_TEXT(s, f.name, "name", 0, NULL, "NAME",                                                    \
             "NPY, IDX, raw, one WAV: name of the tensor; the file's name without its suffix, audio of " \

@@ -5,6 +5,7 @@
 /* The last one takes what no other does. */
 static const struct pl_eval_family *const families[] = {
     &pl_eval_lm,
+    &pl_eval_image,
     &pl_eval_forecaster,
 };
 enum { FAMILIES = sizeof families / sizeof *families };

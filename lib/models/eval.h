@@ -24,7 +24,7 @@ struct pl_eval_family {
                             struct pl_buffer *out);
 };
 
-extern const struct pl_eval_family pl_eval_forecaster, pl_eval_lm;
+extern const struct pl_eval_family pl_eval_forecaster, pl_eval_image, pl_eval_lm;
 
 /* The family that a model is of.  What is no model of any is taken for a forecaster, which says
  * what is wrong with it. */

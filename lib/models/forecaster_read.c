@@ -78,13 +78,28 @@ static enum pl_status read_report(struct pl_context *context, struct pl_forecast
     return PL_OK;
 }
 
+static enum pl_status read_type(struct pl_context *context, struct pl_forecaster *f,
+                                const struct pl_meta_node *root)
+{
+    const char *type = "";
+    if (pl_meta_text(context, root, "type", &type))
+        return context->status;
+    f->type = pl_model_find(type);
+    if (!f->type)
+        return pl_fail(context, PL_BAD_DATA, "meta model: unknown type '%s'", type);
+    if (f->type->family != PL_FAMILY_LINEAR && f->type->family != PL_FAMILY_BASELINE)
+        return pl_fail(context, PL_BAD_DATA, "expected a forecaster, found a %s of type '%s'",
+                       f->type->family == PL_FAMILY_LANGUAGE ? "language model" : "classifier",
+                       type);
+    return PL_OK;
+}
+
 static enum pl_status read_model_document(struct pl_context *context, struct pl_forecaster *f,
                                           const struct pl_meta_node *root)
 {
-    const char *type = "", *split = "none";
+    const char *split = "none";
     const int64_t most = 10000000;
-    if (pl_meta_text(context, root, "type", &type) ||
-        pl_meta_text(context, root, "split", &split) ||
+    if (pl_meta_text(context, root, "split", &split) ||
         pl_meta_bool(context, root, "individual", &f->individual) ||
         pl_meta_bool(context, root, "held_out", &f->split_given) ||
         read_size(context, root, "lookback", 1, most, &f->lookback) ||
@@ -100,12 +115,6 @@ static enum pl_status read_model_document(struct pl_context *context, struct pl_
         read_word(context, root, "missing", pl_missing_names, 4, &f->missing) ||
         read_word(context, root, "stats", pl_stats_names, 3, &f->stats_kind))
         return context->status;
-    f->type = pl_model_find(type);
-    if (!f->type)
-        return pl_fail(context, PL_BAD_DATA, "meta model: unknown type '%s'", type);
-    if (f->type->family == PL_FAMILY_LANGUAGE)
-        return pl_fail(context, PL_BAD_DATA,
-                       "expected a forecaster, found a language model of type '%s'", type);
     if (pl_split_parse(context, split, &f->split))
         return pl_fail(context, PL_BAD_DATA, "meta model: split is '%s'", split);
     if (pl_calendar_read(context, &f->calendar, pl_meta_find(root, "calendar")))
@@ -341,6 +350,8 @@ static enum pl_status read_all(struct pl_context *context, struct pl_forecaster 
     if (strcmp(pl_bundle_kind(bundle), "model") != 0)
         return pl_fail(context, PL_BAD_DATA, "expected a model, found %s (make one with lin-train)",
                        pl_bundle_kind(bundle));
+    if (model && read_type(context, f, model))
+        return context->status;
     if (!model || !series)
         return pl_fail(context, PL_BAD_DATA, "the model has no document '%s'",
                        model ? "series" : "model");

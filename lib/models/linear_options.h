@@ -38,18 +38,18 @@ struct pl_linear_options {
                 "0.01")
 
 /* Rows that lin-train shares with models that are trained by steps: train/job.h. */
-#define PL_RATE_OPTIONS(s, m)                                              \
-    PL_INT(s, m.recipe.batch, "batch", 0, "32", 1, 1e6, "N",               \
-           "with adam: windows in a batch, each with all channels", "32"), \
-        PL_REAL(s, m.recipe.rate, "lr", 0, "0.005", 0, 1e3, "RATE",        \
-                "with adam: learning rate of the first two epochs", "0.005")
+#define PL_RATE_OPTIONS(s, m)                                                 \
+    PL_INT(s, m.recipe.batch, "batch", 0, "32", 1, 1e6, "N",                  \
+           "with adam: windows in a batch, each with all channels", "32"),    \
+        PL_REAL(s, m.recipe.rate, "lr", 0, "0.005", 0, 1e3, "RATE",           \
+                "with adam: learning rate of the first two epochs", "0.005"), \
+        PL_INT(s, m.recipe.epochs, "epochs", 0, "10", 1, 1e6, "N",            \
+               "with adam: passes over the data", "10")
 
-#define PL_RECIPE_OPTIONS(s, m)                                                                   \
-    PL_INT(s, m.recipe.epochs, "epochs", 0, "10", 1, 1e6, "N", "with adam: passes over the data", \
-           "10"),                                                                                 \
-        PL_REAL(s, m.recipe.decay, "lr-decay", 0, "0.5", 0, 1, "FACTOR",                          \
-                "with adam: factor of the learning rate from the third epoch on", "0.5"),         \
-        PL_INT(s, m.recipe.patience, "patience", 0, "3", 1, 1e6, "N",                             \
+#define PL_RECIPE_OPTIONS(s, m)                                                       \
+    PL_REAL(s, m.recipe.decay, "lr-decay", 0, "0.5", 0, 1, "FACTOR",                  \
+            "with adam: factor of the learning rate from the third epoch on", "0.5"), \
+        PL_INT(s, m.recipe.patience, "patience", 0, "3", 1, 1e6, "N",                 \
                "with adam: stop after so many epochs without a better validation error", "3")
 
 #define PL_AVERAGE_OPTION(s, m)                                                   \

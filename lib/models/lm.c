@@ -8,37 +8,6 @@
 
 /* ---- Configuration ----------------------------------------------------------------------- */
 
-static enum pl_status unknown_key(struct pl_context *context, const struct pl_model_type *type,
-                                  const char *key, int size)
-{
-    struct pl_buffer keys = {0};
-    enum pl_status status = PL_OK;
-    for (const struct pl_option *option = type->options; option->name && !status; option++)
-        status = pl_buffer_printf(context, &keys, "%s%s", keys.size ? ", " : "", option->name);
-    if (!status)
-        status = pl_fail(context, PL_USAGE, "%s has no option '%.*s'; it has %s", type->name, size,
-                         key, keys.data);
-    pl_buffer_release(&keys);
-    return status;
-}
-
-static enum pl_status apply_setting(struct pl_context *context, struct pl_lm *lm,
-                                    const char *setting)
-{
-    int size = (int)strcspn(setting, "=");
-    if (!setting[size])
-        return pl_fail(context, PL_USAGE, "--set %s: expected KEY=VALUE", setting);
-    const struct pl_option *option = pl_option_find(lm->type->options, setting);
-    if (!option)
-        return unknown_key(context, lm->type, setting, size);
-    char subject[64];
-    snprintf(subject, sizeof subject, "--set %.*s", size, setting);
-    const char *text = setting + size + 1;
-    if (option->type == PL_OPTION_TEXT) /* kept as long as the model */
-        text = pl_arena_text(context, &lm->parameters.arena, text, strlen(text));
-    return text ? pl_option_set_as(context, option, lm->options, subject, text) : context->status;
-}
-
 const struct pl_lm_options *pl_lm_options(const struct pl_lm *lm)
 {
     return lm->options;
@@ -162,9 +131,13 @@ enum pl_status pl_lm_init(struct pl_context *context, struct pl_lm *lm,
     lm->options = pl_new(context, 1, type->mixer->options_size);
     if (!lm->options || pl_option_defaults(context, type->options, lm->options))
         return context->status;
-    for (size_t i = 0; i < setting_count; i++)
-        if (apply_setting(context, lm, settings[i]))
+    for (size_t i = 0; i < setting_count; i++) {
+        /* texts are kept as long as the model */
+        const char *text =
+            pl_arena_text(context, &lm->parameters.arena, settings[i], strlen(settings[i]));
+        if (!text || pl_model_set(context, type, lm->options, text))
             return context->status;
+    }
     if (check_options(context, lm, vocabulary))
         return context->status;
     return declare_all(context, lm);

@@ -24,6 +24,8 @@ struct pl_train_options {
     double rate, least, warmup, decay, clip, momentum;
     int schedule, optimiser; /* enum pl_schedule_kind, enum pl_optimiser_kind */
     int64_t validate_every;
+    const char *valid;  /* data to validate on */
+    double valid_share; /* of the data, at its end, held out to validate on */
     const char *log, *checkpoint, *checkpoint_every, *resume;
 };
 
@@ -33,33 +35,40 @@ struct pl_train_options {
     PL_INT(s, m.steps, "steps", 0, NULL, 0, 1e12, "N",                                             \
            "updates of the weights; language models: 1000", "600"),                                \
     PL_INT(s, m.batch, "batch", 0, NULL, 1, 1e6, "N",                                              \
-           "windows or samples that go through the model together; language models and adam: 32",  \
+           "windows or samples that go through the model together; language models and adam: 32; "  \
+           "classifiers: 100",                                                                     \
            "16"),                                                                                  \
     PL_INT(s, m.accumulate, "accumulate", 0, NULL, 1, 1e6, "N",                                    \
            "batches whose gradients are added up for one step; 1 when not given", "4"),            \
     PL_REAL(s, m.rate, "lr", 0, NULL, 0, 1e12, "RATE",                                             \
-            "the highest learning rate; language models: 0.003; adam: 0.005, in the first two "    \
-            "epochs",                                                                              \
+            "the highest learning rate; language models: 0.003; classifiers: 0.001; adam: 0.005, " \
+            "in the first two epochs",                                                                              \
             "0.004"),                                                                              \
     PL_CHOICE(s, m.schedule, "schedule", 0, NULL, PL_SCHEDULES, "SHAPE",                           \
-              "how the rate falls after the warm-up; language models: cosine"),                    \
+              "how the rate falls after the warm-up; language models: cosine; classifiers: constant"),                    \
     PL_REAL(s, m.warmup, "warmup", 0, NULL, 0, 1e12, "SHARE",                                      \
             "share of the steps in which the rate rises, from 1 on their number; language models: " \
-            "0.05",                                                                                \
+            "0.05; classifiers: 0",                                                                \
             "0.1"),                                                                                \
     PL_REAL(s, m.least, "min-lr", 0, NULL, 0, 1, "SHARE",                                          \
-            "share of the highest rate that is left at the end; language models: 0.1", "0"),       \
+            "share of the highest rate that is left at the end; language models: 0.1; classifiers: 0", "0"),       \
     PL_CHOICE(s, m.optimiser, "optimiser", 0, NULL, PL_OPTIMISERS, "OPTIMISER",                    \
-              "language models: adamw"),                                                           \
+              "language models and classifiers: adamw"),                                                           \
     PL_REAL(s, m.decay, "wd", 0, NULL, 0, 1e3, "DECAY",                                            \
-            "weight decay of matrices; norms, biases and gates have none; language models: 0.01",  \
+            "weight decay of matrices; norms, biases and gates have none; language models: 0.01; " \
+            "classifiers: 0",                                                                      \
             "0.1"),                                                                                \
     PL_REAL(s, m.momentum, "momentum", 0, NULL, 0, 1, "FACTOR",                                    \
             "with sgd; 0.9 when not given", "0"),                                                  \
     PL_REAL(s, m.clip, "clip", 0, NULL, 0, 1e12, "NORM",                                           \
-            "gradients are scaled down to this norm; 0: never; language models: 1", "0.5"),        \
+            "gradients are scaled down to this norm; 0: never; language models: 1; classifiers: 0", "0.5"),        \
     PL_INT(s, m.validate_every, "eval-every", 0, NULL, 0, 1e12, "STEPS",                            \
            "measure the validation loss every so many steps; at the end alone when not given", "100"),         \
+    PL_TEXT(s, m.valid, "valid", 0, NULL, "FILE",                                                  \
+            "data to measure the validation loss on", "held-out.txt"),                             \
+    PL_REAL(s, m.valid_share, "valid-share", 0, NULL, 0, 0.999, "SHARE",                           \
+            "share of the data, at its end, to leave out and measure the validation loss on",      \
+            "0.1"),                                                                                \
     PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
             "append a CSV row a step: loss, validation loss, rate, norm of the gradient",          \
             "run.csv"),                                                                            \

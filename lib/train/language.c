@@ -188,15 +188,15 @@ static enum pl_status open_data(struct work *work)
 {
     const struct pl_run *run = work->job.run;
     struct pl_context *context = &work->job.run->context;
-    const struct pl_language_options *options = work->options;
+    const struct pl_train_options *options = work->job.options;
     if (options->valid && options->valid_share > 0)
         return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
     if (open_tokenizer(work) ||
         pl_corpus_open(context, &work->corpus, data_operand(work), work->tokenizer))
         return context->status;
     work->batches = (struct pl_batches){.corpus = &work->corpus,
-                                        .length = options->length,
-                                        .batch = work->job.options->batch,
+                                        .length = work->options->length,
+                                        .batch = options->batch,
                                         .seed = (uint64_t)run->common.seed,
                                         .share = 1 - options->valid_share};
     work->valid = work->batches;
@@ -324,22 +324,10 @@ static enum pl_status compare_settings(struct work *work, const struct pl_list *
     struct pl_context *context = &work->job.run->context;
     const struct pl_model_type *type = work->lm.type;
     struct pl_lm given = {0};
-    struct pl_meta meta = {0};
     enum pl_status status = pl_lm_init(context, &given, type, settings->items, settings->count,
                                        pl_lm_options(&work->lm)->vocabulary);
-    for (size_t i = 0; i < settings->count && !status; i++) {
-        const struct pl_option *option = pl_option_find(type->options, settings->items[i]);
-        struct pl_meta_node *pair = pl_meta_add_map(context, &meta, NULL, NULL);
-        pl_option_write(context, option, given.options, &meta, pair);
-        pl_option_write(context, option, work->lm.options, &meta, pair);
-        if (!pl_meta_ok(&meta, context))
-            status = context->status;
-        else if (strcmp(pair->child->text, pair->last->text) != 0)
-            status = pl_fail(context, PL_USAGE,
-                             "the checkpoint is of a run with other options: --set %s=%s was %s",
-                             option->name, pair->child->text, pair->last->text);
-        pl_meta_release(&meta);
-    }
+    if (!status)
+        status = pl_model_match(context, type, settings, given.options, work->lm.options);
     pl_lm_release(&given);
     return status;
 }
@@ -404,7 +392,8 @@ static enum pl_status add_inputs(void *self, struct pl_context *context, struct 
         return context->status;
     if (pl_corpus_history(context, &work->corpus, history))
         return context->status;
-    return work->options->valid ? pl_corpus_history(context, &work->valid_corpus, history) : PL_OK;
+    return work->job.options->valid ? pl_corpus_history(context, &work->valid_corpus, history)
+                                    : PL_OK;
 }
 
 /* ---- A run --------------------------------------------------------------------------------- */
@@ -485,7 +474,8 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
     if (pl_job_open(&work->job, recipe_of(work->options)) ||
         (resumed && read_model(work, type, settings)) || (!resumed && adapts && take_model(work)) ||
         open_data(work) || pl_blas_open(context) || (!given && make_model(work, type, settings)) ||
-        expect(work, &work->corpus) || (work->options->valid && expect(work, &work->valid_corpus)))
+        expect(work, &work->corpus) ||
+        (work->job.options->valid && expect(work, &work->valid_corpus)))
         return context->status;
     if (adapts) {
         work->job.loop.options.optimiser.beta2 = ADAPT_BETA2;

@@ -9,8 +9,6 @@
 struct pl_language_options {
     int64_t length;        /* tokens of a window; 0: the default, or those of a row */
     const char *tokenizer; /* a file; NULL: bytes, or the stream's own */
-    const char *valid;     /* a corpus to validate on */
-    double valid_share;    /* of the data, at its end, held out to validate on */
     int64_t valid_windows; /* most windows, or rows, to validate on; 0: the default */
     /* Of a model that is given, operand 0, only adapters or maps are trained. */
     const char *lora; /* targets of low-rank adapters, or NULL */
@@ -30,11 +28,6 @@ struct pl_language_options {
             "language models: tokenizer.json for a text, whose bytes are the tokens when not "     \
             "given",                                                                               \
             "tokenizer.json"),                                                                     \
-    PL_TEXT(s, m.valid, "valid", 0, NULL, "FILE",                                                  \
-            "data to measure the validation loss on", "held-out.txt"),                             \
-    PL_REAL(s, m.valid_share, "valid-share", 0, NULL, 0, 0.999, "SHARE",                           \
-            "share of the data, at its end, to leave out and measure the validation loss on",      \
-            "0.1"),                                                                                \
     PL_INT(s, m.valid_windows, "valid-windows", 0, NULL, 1, 1e12, "N",                            \
            "most windows or rows to validate on, from the first on; 256 when not given", "128"),       \
     PL_TEXT(s, m.lora, "lora", 0, NULL, "MAPS",                                                        \

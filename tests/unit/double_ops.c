@@ -62,7 +62,7 @@ struct elementwise {
     int rows, width, which;
 };
 
-enum { ADD = PL_GELU + 1, SWIGLU, LOG_SIGMOID, LOG_SIGMOID_BOUND, DECAY, KINDS };
+enum { ADD = PL_TANH + 1, SWIGLU, LOG_SIGMOID, LOG_SIGMOID_BOUND, DECAY, KINDS };
 
 static struct pl_variable *elementwise(struct gradient *gradient, const void *user)
 {
