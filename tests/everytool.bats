@@ -16,6 +16,7 @@ row() {
     ts-select) INPUT=series.plumb COMMAND='ts-select' ;;
     ts-check) INPUT=series.plumb COMMAND='ts-check -v' ;;
     ts-diff) INPUT=series.plumb COMMAND='ts-diff - other.plumb' QUIET= ;; # its -q silences the answer
+    lmc-scan) INPUT=net-5.plumb COMMAND='lmc-scan --points 3 net-4.plumb - digits.plumb' ;;
     wm-permute) INPUT=net-2.plumb COMMAND='wm-permute net-1.plumb' ;;
     rws-extract) INPUT=net-2.plumb COMMAND='rws-extract --pre net-1.plumb --name n net-3.plumb' ;;
     rws-patch) INPUT=net-3.plumb COMMAND='rws-patch - signature.plumb' ;;
@@ -52,6 +53,11 @@ inputs() {
     for seed in 1 2 3; do # nets of one kind
         lin-train -q -m transformer --steps 1 --seq 8 --batch 1 --set dim=32 --set heads=2 \
             --set layers=1 --seed $seed series.csv -o net-$seed.plumb || return
+    done
+    ts-import --images "$TOP/data/digits-images.gz" --labels "$TOP/data/digits-labels.gz" |
+        ts-select --slice 'images[0:40]' --slice 'labels[0:40]' -o digits.plumb || return
+    for seed in 4 5; do
+        lin-train -q -m mlp --set widths=8 --steps 1 --seed $seed digits.plumb -o net-$seed.plumb || return
     done
     rws-extract -q --pre net-1.plumb --name n net-3.plumb net-2.plumb -o signature.plumb || return
     ts-import --no-history --images "$TOP/data/digits-images.gz" -o pictures.plumb || return

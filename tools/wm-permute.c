@@ -44,6 +44,26 @@ static const struct pl_option options[] = {
             "write the mean of all models, each matched to the mean of the others"),
     PL_TEXT(struct command, permute.shares, "shares", 0, NULL, "X,Y,...",
             "with --mean: weights of the models in it; equal when not given", "0.5,0.3,0.2"),
+    PL_CHOICE(
+        struct command, permute.method, "method", 0, "weights", "weights|activations|ste", "METHOD",
+        "what is compared: weights, or of classifiers of pictures the activations on data, or "
+        "the loss half-way, by straight-through estimation"),
+    PL_TEXT(struct command, permute.data, "data", 0, NULL, "FILE", "pictures for these methods",
+            "train.plumb"),
+    PL_CHOICE(struct command, permute.statistic, "statistic", 0, "corr", "inner|corr", "KIND",
+              "activations: their mean product, or their correlation"),
+    PL_INT(struct command, permute.samples, "samples", 0, "10000", 1, 1e12, "N",
+           "most pictures that activations and --repair look at", "5000"),
+    PL_INT(struct command, permute.steps, "steps", 0, "200", 1, 1e9, "N",
+           "ste: steps, each with a batch and a search", "1000"),
+    PL_INT(struct command, permute.batch, "batch", 0, "500", 1, 1e9, "N",
+           "ste: pictures in a batch", "1000"),
+    PL_REAL(struct command, permute.rate, "lr", 0, "0.01", 0, 1e6, "RATE", "ste: learning rate",
+            "0.1"),
+    PL_TEXT(struct command, permute.repair, "repair", 0, NULL, "FILE",
+            "mend a merged classifier so that its layers vary on these pictures as those of its "
+            "parts do; norms are counted anew",
+            "train.plumb"),
     PL_FLAG(struct command, permute.analyse, "analyse", 0, "no",
             "report how far leading singular vectors agree, before and after"),
     PL_TEXT(struct command, permutation_out, "permutation-out", 0, NULL, "FILE",
@@ -115,13 +135,15 @@ static enum pl_status write_report(struct pl_context *context, const struct pl_p
     return status;
 }
 
-static enum pl_status write_permutations(struct pl_context *context,
-                                         const struct pl_permute *permute, const char *path)
+static enum pl_status write_permutations(struct pl_run *run, const struct pl_permute *permute,
+                                         const char *path)
 {
+    struct pl_context *context = &run->context;
     struct pl_writer *writer = pl_writer_open(context, path);
     if (!writer)
         return context->status;
-    enum pl_status status = pl_permute_write_permutations(context, permute, writer);
+    enum pl_status status =
+        pl_permute_write_permutations(context, permute, run->common.history ? run : NULL, writer);
     if (!status)
         return pl_writer_commit(context, writer);
     pl_writer_abort(context, writer, NULL);
@@ -142,7 +164,7 @@ static enum pl_status permute_models(struct pl_run *run, const struct command *c
     if (!status)
         status = pl_permute_write(context, permute, run->common.history ? run : NULL, writer);
     if (!status && command->permutation_out)
-        status = write_permutations(context, permute, command->permutation_out);
+        status = write_permutations(run, permute, command->permutation_out);
     if (!status && command->report)
         status = write_report(context, permute, command->report);
     return status;

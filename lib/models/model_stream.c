@@ -131,8 +131,8 @@ static enum pl_status complain_shape(struct pl_context *context, struct pl_buffe
 
 static bool is_extra(const struct pl_parameters *parameters, const char *name)
 {
-    return strncmp(name, "optim.", 6) != 0 && strcmp(name, "tokenizer.json") != 0 &&
-           !pl_parameter_find(parameters, name);
+    return strncmp(name, "optim.", 6) != 0 && strncmp(name, "rws.undo.", 9) != 0 &&
+           strcmp(name, "tokenizer.json") != 0 && !pl_parameter_find(parameters, name);
 }
 
 static enum pl_status compare_names(struct pl_context *context,

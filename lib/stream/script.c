@@ -177,13 +177,18 @@ static void put_file(struct script *script, int64_t number)
     put_number(script, "\"$folder\"/", number, ".plumb");
 }
 
+/* An input may be named with more behind a colon: FILE:SCALE. */
 static void put_argument(struct script *script, const struct step *step, const char *text)
 {
     put(script, " ");
     for (size_t i = 0; i < step->input_count; i++) {
         const struct input *input = &step->inputs[i];
-        if (input->from > 0 && !is_standard_input(input) && strcmp(input->name, text) == 0) {
+        const size_t size = strlen(input->name);
+        if (input->from > 0 && !is_standard_input(input) && strncmp(input->name, text, size) == 0 &&
+            (text[size] == '\0' || text[size] == ':')) {
             put_file(script, input->from);
+            if (text[size])
+                put_word(script, text + size);
             return;
         }
     }

@@ -7,6 +7,7 @@
 
 #include "base/number.h"
 #include "base/version.h"
+#include "models/image_stream.h"
 #include "weights/gather.h"
 #include "weights/merge.h"
 #include "weights/permutation.h"
@@ -31,6 +32,14 @@ static enum pl_status check_options(struct pl_context *context, const struct pl_
         return pl_fail(context, PL_USAGE, "--shares needs --mean");
     if (options->mean && options->interpolates)
         return pl_fail(context, PL_USAGE, "only one of --mean and --interpolate");
+    if ((options->method == PL_PERMUTE_WEIGHTS) != !options->data)
+        return pl_fail(context, PL_USAGE,
+                       options->data ? "--data needs --method activations or ste"
+                                     : "this method needs --data, pictures to look at");
+    if (options->method != PL_PERMUTE_WEIGHTS && (options->mean || options->apply))
+        return pl_fail(context, PL_USAGE, "--mean and --apply go with --method weights");
+    if (options->repair && !options->mean && !options->interpolates)
+        return pl_fail(context, PL_USAGE, "--repair mends a merged model: --mean or --interpolate");
     if (permute->count > 2 && (options->interpolates || options->init))
         return pl_fail(context, PL_USAGE, "--%s takes two models",
                        options->init ? "init" : "interpolate");
@@ -171,6 +180,7 @@ void pl_permute_release(struct pl_permute *permute)
         pl_weights_close(&permute->weights[m]);
         pl_permutations_release(&permute->permutations[m]);
     }
+    pl_image_release(&permute->mended);
     pl_spec_release(&permute->spec);
     pl_arena_release(&permute->arena);
 }
@@ -232,6 +242,95 @@ static void tell(const struct pl_permute *permute, size_t model)
                        &permute->reports[model]);
 }
 
+/* Pictures and nets, for the methods that look at data. */
+struct looking {
+    struct pl_bundle bundle;
+    struct pl_pictures pictures;
+    int64_t count; /* of pictures that are looked at */
+};
+
+static enum pl_status open_pictures(struct pl_context *context, const struct pl_permute *permute,
+                                    const char *path, bool labels, struct looking *looking)
+{
+    struct pl_source source;
+    enum pl_status status = pl_input_bundle(context, path, NULL, &source, &looking->bundle);
+    if (!status)
+        status = pl_pictures_read(context, &looking->pictures, &looking->bundle);
+    if (!status && (looking->pictures.count == 0 || (labels && !looking->pictures.labels)))
+        status = pl_fail(context, PL_BAD_DATA, "%s: there are no %s", looking->bundle.source,
+                         looking->pictures.count ? "labels" : "pictures");
+    const int64_t most = permute->options->samples;
+    looking->count = most < looking->pictures.count ? most : looking->pictures.count;
+    return status;
+}
+
+static void close_pictures(struct looking *looking)
+{
+    pl_pictures_release(&looking->pictures);
+    pl_bundle_release(&looking->bundle);
+}
+
+/* The model as it came, able to see these pictures. */
+static enum pl_status read_net(struct pl_context *context, const struct pl_permute *permute,
+                               size_t model, const struct looking *looking,
+                               struct pl_image_net *net)
+{
+    const struct pl_bundle *bundle = &permute->weights[model].bundle;
+    if (!pl_image_is(bundle))
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: expected a classifier of pictures (mlp, cnn, resnet), found %s; "
+                       "weights become one by ts-import --model",
+                       bundle->source, pl_bundle_kind(bundle));
+    if (pl_image_read(context, net, bundle))
+        return context->status;
+    return pl_image_fits(context, net, &looking->pictures);
+}
+
+/* Matches one model to the first by what they do on the pictures. */
+static enum pl_status match_by_data(struct pl_context *context, struct pl_permute *permute,
+                                    size_t model, const struct looking *looking)
+{
+    const struct pl_permute_options *options = permute->options;
+    const struct pl_matching matching = pair(permute, model);
+    const struct pl_straight_options straight = {options->steps, options->batch, options->sweeps,
+                                                 options->rate, permute->seed};
+    struct pl_image_net a = {0}, b = {0};
+    double loss;
+    enum pl_status status = read_net(context, permute, 0, looking, &a);
+    if (!status)
+        status = read_net(context, permute, model, looking, &b);
+    if (!status && options->method == PL_PERMUTE_ACTIVATIONS)
+        status = pl_match_activations(
+            context, &permute->spec, &a, &b, &looking->pictures, looking->count,
+            (enum pl_activation_statistic)options->statistic, &permute->permutations[model]);
+    else if (!status)
+        status = pl_match_straight(context, &matching, &b, &looking->pictures, &straight,
+                                   &permute->permutations[model], &loss);
+    pl_image_release(&a);
+    pl_image_release(&b);
+    return status;
+}
+
+static enum pl_status look_at_data(struct pl_context *context, struct pl_permute *permute)
+{
+    const struct pl_align_options options = search_options(permute);
+    struct looking looking = {.count = 0};
+    enum pl_status status =
+        open_pictures(context, permute, permute->options->data,
+                      permute->options->method == PL_PERMUTE_STRAIGHT, &looking);
+    for (size_t m = 1; m < permute->count && !status; m++) {
+        const struct pl_matching matching = pair(permute, m);
+        status = match_by_data(context, permute, m, &looking);
+        if (!status)
+            status = pl_align_measure(context, &matching, &options, &permute->permutations[m],
+                                      &permute->reports[m]);
+        if (!status)
+            tell(permute, m);
+    }
+    close_pictures(&looking);
+    return status;
+}
+
 static enum pl_status match_to_first(struct pl_context *context, struct pl_permute *permute)
 {
     const struct pl_align_options options = search_options(permute);
@@ -291,6 +390,8 @@ enum pl_status pl_permute_search(struct pl_context *context, struct pl_permute *
 {
     if (permute->options->apply)
         return apply(context, permute);
+    if (permute->options->data)
+        return look_at_data(context, permute);
     return permute->options->mean ? match_to_mean(context, permute)
                                   : match_to_first(context, permute);
 }
@@ -304,30 +405,100 @@ struct target {
     bool merged;
 };
 
-static enum pl_status write_tensor(struct pl_context *context, const struct target *target,
-                                   size_t tensor, struct pl_writer *writer)
+/* The models' mean, by their shares, of one tensor. */
+static enum pl_status merge_tensor(struct pl_context *context, struct pl_permute *permute,
+                                   size_t tensor, void *out)
+{
+    struct pl_merge merge = {.spec = &permute->spec, .count = permute->count};
+    merge.models = pl_new(context, merge.count, sizeof *merge.models);
+    for (size_t m = 0; merge.models && m < merge.count; m++)
+        merge.models[m] = (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
+    enum pl_status status = merge.models
+                                ? pl_merge_tensor(context, &merge, tensor, permute->shares, out)
+                                : context->status;
+    free(merge.models);
+    return status;
+}
+
+/* The tensor of the model being written, in its order. */
+static enum pl_status make_tensor(struct pl_context *context, const struct target *target,
+                                  size_t tensor, struct pl_tensor *to)
 {
     struct pl_permute *permute = target->permute;
     const struct pl_spec_tensor *place = &permute->spec.tensors[tensor];
     const struct pl_tensor *from = permute->tensors[target->model][tensor];
+    const struct pl_parameter *mended =
+        target->merged ? pl_parameter_find(&permute->mended.parameters, place->name) : NULL;
+    if (mended)
+        return pl_convert(context, mended->variable.value, PL_REAL_DTYPE, to->data, to->dtype,
+                          mended->variable.count);
+    if (target->merged)
+        return merge_tensor(context, permute, tensor, to->data);
+    return pl_gather_tensor(context, place, from, permute->permutations[target->model].items,
+                            to->data);
+}
+
+static enum pl_status write_tensor(struct pl_context *context, const struct target *target,
+                                   size_t tensor, struct pl_writer *writer)
+{
+    const struct pl_tensor *from = target->permute->tensors[target->model][tensor];
     struct pl_tensor to = {0};
     enum pl_status status = pl_tensor_init(context, &to, from->dtype, from->rank, from->dims);
-    if (!status && target->merged) {
-        struct pl_merge merge = {.spec = &permute->spec, .count = permute->count};
-        merge.models = pl_new(context, merge.count, sizeof *merge.models);
-        for (size_t m = 0; merge.models && m < merge.count; m++)
-            merge.models[m] =
-                (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
-        status = merge.models ? pl_merge_tensor(context, &merge, tensor, permute->shares, to.data)
-                              : context->status;
-        free(merge.models);
-    } else if (!status) {
-        status = pl_gather_tensor(context, place, from, permute->permutations[target->model].items,
-                                  to.data);
+    if (!status)
+        status = make_tensor(context, target, tensor, &to);
+    if (!status)
+        status = pl_writer_tensor(context, writer, target->permute->spec.tensors[tensor].name, &to,
+                                  PL_CODEC_RAW);
+    pl_tensor_release(&to);
+    return status;
+}
+
+/* A net with the values of model `model`, in its order, or of the merged one. */
+static enum pl_status fill_net(struct pl_context *context, struct pl_permute *permute, size_t model,
+                               bool merged, const struct looking *looking, struct pl_image_net *net)
+{
+    const struct target target = {permute, model, merged};
+    enum pl_status status = read_net(context, permute, model, looking, net);
+    for (size_t t = 0; t < permute->spec.tensor_count && !status; t++) {
+        const struct pl_tensor *from = permute->tensors[model][t];
+        struct pl_variable *variable =
+            &pl_parameter_find(&net->parameters, permute->spec.tensors[t].name)->variable;
+        struct pl_tensor to = {0};
+        status = pl_tensor_init(context, &to, from->dtype, from->rank, from->dims);
+        if (!status)
+            status = make_tensor(context, &target, t, &to);
+        if (!status)
+            status = pl_convert(context, to.data, to.dtype, variable->value, PL_REAL_DTYPE,
+                                variable->count);
+        pl_tensor_release(&to);
+    }
+    return status;
+}
+
+/* Leaves the merged and mended model in permute->mended. */
+static enum pl_status repair(struct pl_context *context, struct pl_permute *permute)
+{
+    const size_t count = permute->count;
+    struct looking looking = {.count = 0};
+    struct pl_image_net merged = {0};
+    struct pl_image_net *nets = pl_arena_new(context, &permute->arena, count, sizeof *nets);
+    struct pl_image_net **list = pl_arena_new(context, &permute->arena, count, sizeof *list);
+    enum pl_status status = nets && list ? pl_blas_open(context) : context->status;
+    if (!status)
+        status = open_pictures(context, permute, permute->options->repair, false, &looking);
+    for (size_t m = 0; m < count && !status; m++) {
+        list[m] = &nets[m];
+        status = fill_net(context, permute, m, false, &looking, &nets[m]);
     }
     if (!status)
-        status = pl_writer_tensor(context, writer, place->name, &to, PL_CODEC_RAW);
-    pl_tensor_release(&to);
+        status = fill_net(context, permute, 0, true, &looking, &merged);
+    if (!status)
+        status = pl_repair_net(context, list, count, permute->shares, &looking.pictures,
+                               looking.count, &merged);
+    for (size_t m = 0; nets && m < count; m++)
+        pl_image_release(&nets[m]);
+    close_pictures(&looking);
+    permute->mended = merged;
     return status;
 }
 
@@ -342,23 +513,33 @@ static enum pl_status edit(struct pl_context *context, void *user, const char *n
     return at >= 0 && writer ? write_tensor(context, target, (size_t)at, writer) : PL_OK;
 }
 
+/* The models that went into a result: all, or the first and one other. */
+static enum pl_status write_history(struct pl_context *context, const struct pl_permute *permute,
+                                    size_t model, bool merged, const struct pl_run *run,
+                                    struct pl_writer *writer)
+{
+    struct pl_history history = {0};
+    if (!run)
+        return PL_OK;
+    enum pl_status status = pl_history_start(context, &history, run->tool->name, PL_VERSION,
+                                             run->argc, run->argv, run->common.seed);
+    for (size_t m = 0; m < permute->count && !status; m++)
+        if (merged || m == 0 || m == model)
+            status = pl_weights_history(context, &permute->weights[m], &history);
+    if (!status)
+        status = pl_history_write(context, &history, writer);
+    pl_history_release(&history);
+    return status;
+}
+
 static enum pl_status write_model(struct pl_context *context, struct target *target,
                                   const struct pl_run *run, struct pl_writer *writer)
 {
     struct pl_permute *permute = target->permute;
-    struct pl_history history = {0};
     enum pl_status status =
         pl_weights_write(context, &permute->weights[target->model], writer, edit, target);
-    if (run && !status) {
-        status = pl_history_start(context, &history, run->tool->name, PL_VERSION, run->argc,
-                                  run->argv, run->common.seed);
-        for (size_t m = 0; m < permute->count && !status; m++)
-            if (target->merged || m == 0 || m == target->model)
-                status = pl_weights_history(context, &permute->weights[m], &history);
-        if (!status)
-            status = pl_history_write(context, &history, writer);
-        pl_history_release(&history);
-    }
+    if (!status)
+        status = write_history(context, permute, target->model, target->merged, run, writer);
     return status ? status : pl_writer_end(context, writer);
 }
 
@@ -369,6 +550,10 @@ enum pl_status pl_permute_write(struct pl_context *context, struct pl_permute *p
     const bool merged = options->mean || options->interpolates;
     struct target target = {permute, 0, merged};
     enum pl_status status = PL_OK;
+    if (options->repair)
+        status = repair(context, permute);
+    if (status)
+        return status;
     if (merged || options->apply)
         return write_model(context, &target, run, writer);
     for (target.model = 1; target.model < permute->count && !status; target.model++)
@@ -378,13 +563,15 @@ enum pl_status pl_permute_write(struct pl_context *context, struct pl_permute *p
 
 enum pl_status pl_permute_write_permutations(struct pl_context *context,
                                              const struct pl_permute *permute,
-                                             struct pl_writer *writer)
+                                             const struct pl_run *run, struct pl_writer *writer)
 {
     enum pl_status status = PL_OK;
     for (size_t m = permute->count > 1; m < permute->count && !status; m++) {
         status = pl_permutations_write(context, &permute->spec, &permute->permutations[m],
                                        permute->weights[0].bundle.sum,
                                        permute->weights[m].bundle.sum, writer);
+        if (!status)
+            status = write_history(context, permute, m, permute->options->mean, run, writer);
         if (!status)
             status = pl_writer_end(context, writer);
     }

@@ -5,7 +5,10 @@
 
 #include "cli/tool.h"
 #include "weights/align.h"
+#include "weights/image_match.h"
 #include "weights/weights.h"
+
+enum pl_permute_method { PL_PERMUTE_WEIGHTS, PL_PERMUTE_ACTIVATIONS, PL_PERMUTE_STRAIGHT };
 
 struct pl_permute_options {
     const char *spec; /* a YAML file; NULL: derived */
@@ -19,6 +22,12 @@ struct pl_permute_options {
     bool mean;
     const char *shares; /* of the models in the mean; NULL: equal */
     bool analyse;
+    int method, statistic; /* enum pl_permute_method, enum pl_activation_statistic */
+    const char *data;      /* pictures, for the methods that look at them */
+    const char *repair;    /* pictures to mend a merged model with; NULL: it is not mended */
+    int64_t samples;       /* most pictures that are looked at */
+    int64_t steps, batch;  /* straight-through */
+    double rate;
 };
 
 struct pl_permute {
@@ -37,6 +46,7 @@ struct pl_permute {
     struct pl_align_report *reports;      /* [count] of each beside the first */
     double *shares;                       /* [count] in a merged model */
     size_t count;
+    struct pl_image_net mended; /* the merged model, if it is repaired */
 };
 
 /* Reads the models and the specification and checks that all fit.
@@ -50,9 +60,10 @@ enum pl_status pl_permute_search(struct pl_context *context,
  * NULL: none is written. */
 enum pl_status pl_permute_write(struct pl_context *context, struct pl_permute *permute,
                                 const struct pl_run *run, struct pl_writer *writer) PL_MUST_CHECK;
-/* Writes the permutations, one segment a model. */
+/* Writes the permutations, one segment a model; run as above. */
 enum pl_status pl_permute_write_permutations(struct pl_context *context,
                                              const struct pl_permute *permute,
+                                             const struct pl_run *run,
                                              struct pl_writer *writer) PL_MUST_CHECK;
 /* Fills an empty document: merged models, and for each model what was gained. */
 enum pl_status pl_permute_report(struct pl_context *context, const struct pl_permute *permute,

@@ -43,13 +43,12 @@ double pl_channels_variance(const struct pl_channels *channels, int64_t channel)
     return channels->rows > 1 ? channels->squares[channel] / (double)(channels->rows - 1) : 0;
 }
 
-void pl_repair_goal(const struct pl_channels *a, const struct pl_channels *b, double t,
-                    double *mean, double *deviation)
+void pl_repair_goal_add(const struct pl_channels *model, double share, double *mean,
+                        double *deviation)
 {
-    for (int64_t c = 0; c < a->count; c++) {
-        mean[c] = (1 - t) * a->mean[c] + t * b->mean[c];
-        deviation[c] =
-            (1 - t) * sqrt(pl_channels_variance(a, c)) + t * sqrt(pl_channels_variance(b, c));
+    for (int64_t c = 0; c < model->count; c++) {
+        mean[c] += share * model->mean[c];
+        deviation[c] += share * sqrt(pl_channels_variance(model, c));
     }
 }
 

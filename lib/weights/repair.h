@@ -23,9 +23,10 @@ void pl_channels_add(struct pl_channels *channels, const pl_real *values, int64_
 double pl_channels_variance(const struct pl_channels *channels, int64_t channel);
 void pl_channels_release(struct pl_channels *channels);
 
-/* What each channel should have: for t = 0 mean and deviation of a, for t = 1 those of b. */
-void pl_repair_goal(const struct pl_channels *a, const struct pl_channels *b, double t,
-                    double *mean, double *deviation);
+/* Adds a model's part to what each channel should have: share times its mean and its deviation.
+ * Both [count], zeroed before the first. */
+void pl_repair_goal_add(const struct pl_channels *model, double share, double *mean,
+                        double *deviation);
 
 #define PL_REPAIR_EPS 1e-5
 

@@ -10,7 +10,6 @@
 "liegroup",
 "linktransformer",
 "lit",
-"lmc-landscape",
 "longvq",
 "mlc",
 "ostquant",

@@ -597,7 +597,8 @@ static void check_repair(struct vectors *vectors)
     }
     if (ok) {
         const double near = sizeof(pl_real) == sizeof(double) ? 1e-10 : 1e-5;
-        pl_repair_goal(&channels[0], &channels[1], *t, mean, deviation);
+        pl_repair_goal_add(&channels[0], 1 - *t, mean, deviation);
+        pl_repair_goal_add(&channels[1], *t, mean, deviation);
         for (int64_t c = 0; c < out; c++) {
             of_merged[c] = channels[2].mean[c];
             of_merged[out + c] = sqrt(pl_channels_variance(&channels[2], c));

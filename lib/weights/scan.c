@@ -1,0 +1,432 @@
+/* What lmc-scan does: two classifiers of pictures, the line between them, and what explains it.
+ * SPDX-License-Identifier: MIT */
+#include "weights/scan.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "models/image_score.h"
+#include "models/image_stream.h"
+#include "tensor/real.h"
+
+static const double thresholds[] = {0, 0.3, 0.6};
+
+/* ---- Opening ----------------------------------------------------------------------------- */
+
+/* All tensors as they are, none reordered: to compare the models by. */
+static enum pl_status list_tensors(struct pl_context *context, struct pl_permutation_spec *spec,
+                                   const struct pl_bundle *model)
+{
+    static const char *const axes[] = {"", "~", "~ ~", "~ ~ ~", "~ ~ ~ ~"};
+    enum pl_status status = PL_OK;
+    for (size_t i = 0; i < model->tensor_count && !status; i++) {
+        const struct pl_bundle_tensor *tensor = &model->tensors[i];
+        if (pl_dtype_is_float(tensor->tensor.dtype) && tensor->tensor.rank <= 4 &&
+            strncmp(tensor->name, "optim.", 6) != 0 && strncmp(tensor->name, "rws.", 4) != 0)
+            status = pl_spec_add(context, spec, axes[tensor->tensor.rank], "%s", tensor->name);
+    }
+    return status;
+}
+
+static enum pl_status read_model(struct pl_context *context, struct pl_scan *scan, int index)
+{
+    if (!pl_image_is(&scan->bundles[index]))
+        return pl_fail(
+            context, PL_BAD_DATA,
+            "%s: expected a classifier of pictures (mlp, cnn, resnet), found %s; weights "
+            "become one by ts-import --model",
+            scan->bundles[index].source, pl_bundle_kind(&scan->bundles[index]));
+    return pl_image_read(context, &scan->nets[index], &scan->bundles[index]);
+}
+
+static enum pl_status compare_models(struct pl_context *context, struct pl_scan *scan)
+{
+    const struct pl_bundle *models[] = {&scan->bundles[0], &scan->bundles[1]};
+    struct pl_permutation_spec spec = {0};
+    enum pl_status status = list_tensors(context, &spec, models[0]);
+    if (!status)
+        status = pl_spec_lint(context, &spec, models, 2, true);
+    pl_spec_release(&spec);
+    if (!status && pl_image_flat_count(&scan->nets[0]) != pl_image_flat_count(&scan->nets[1]))
+        status = pl_fail(context, PL_BAD_DATA, "%s and %s differ in their tensors",
+                         models[0]->source, models[1]->source);
+    return status;
+}
+
+static enum pl_status evaluate(struct pl_context *context, void *user, const pl_real *theta,
+                               double *loss, double *right, pl_real *gradient)
+{
+    struct pl_scan *scan = user;
+    if (scan->step)
+        scan->step(scan->user);
+    return pl_image_loss(context, &scan->image, theta, loss, right, gradient);
+}
+
+static enum pl_status flatten(struct pl_context *context, struct pl_scan *scan,
+                              const struct pl_image_net *net, const pl_real **flat)
+{
+    pl_real *values =
+        pl_arena_take(context, &scan->arena, (size_t)pl_image_flat_count(net), sizeof *values);
+    if (!values)
+        return context->status;
+    pl_image_flatten(net, values);
+    *flat = values;
+    return PL_OK;
+}
+
+enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan,
+                            const char *const paths[3])
+{
+    enum pl_status status = pl_blas_open(context);
+    for (int i = 0; i < 3 && !status; i++)
+        status = pl_input_bundle(context, paths[i], NULL, &scan->sources[i], &scan->bundles[i]);
+    for (int i = 0; i < 2 && !status; i++)
+        status = read_model(context, scan, i);
+    if (!status)
+        status = compare_models(context, scan);
+    if (!status)
+        status = pl_image_read(context, &scan->work, &scan->bundles[0]);
+    if (!status)
+        status = pl_pictures_read(context, &scan->pictures, &scan->bundles[2]);
+    if (!status)
+        status = pl_image_fits(context, &scan->work, &scan->pictures);
+    if (!status && !scan->pictures.labels)
+        status = pl_fail(context, PL_BAD_DATA, "%s: there are no labels", scan->pictures.source);
+    if (!status && scan->pictures.count == 0)
+        status = pl_fail(context, PL_BAD_DATA, "%s: there are no pictures", scan->pictures.source);
+    if (!status)
+        status = flatten(context, scan, &scan->nets[0], &scan->landscape.a);
+    if (!status)
+        status = flatten(context, scan, &scan->nets[1], &scan->landscape.b);
+    if (status)
+        return status;
+    const int64_t most = scan->options->most;
+    scan->image = (struct pl_image_loss){
+        .net = &scan->work,
+        .pictures = &scan->pictures,
+        .count = most && most < scan->pictures.count ? most : scan->pictures.count,
+        .reset = scan->options->reset};
+    scan->landscape.count = pl_image_flat_count(&scan->work);
+    scan->landscape.loss = evaluate;
+    scan->landscape.user = scan;
+    return PL_OK;
+}
+
+void pl_scan_release(struct pl_scan *scan)
+{
+    for (int i = 0; i < 2; i++)
+        pl_image_release(&scan->nets[i]);
+    pl_image_release(&scan->work);
+    pl_pictures_release(&scan->pictures);
+    for (int i = 0; i < 3; i++)
+        pl_bundle_release(&scan->bundles[i]);
+    pl_arena_release(&scan->arena);
+}
+
+/* ---- Running ----------------------------------------------------------------------------- */
+
+/* Distance of all weights, and how far their singular vectors agree. */
+static enum pl_status align(struct pl_context *context, struct pl_scan *scan)
+{
+    struct pl_permutation_spec spec = {0};
+    struct pl_arena arena = {0};
+    struct pl_matching pair = {.spec = &spec};
+    enum pl_status status = list_tensors(context, &spec, &scan->bundles[0]);
+    if (!status)
+        status = pl_match_tensors(context, &arena, &spec, &scan->bundles[0], &pair.a);
+    if (!status)
+        status = pl_match_tensors(context, &arena, &spec, &scan->bundles[1], &pair.b);
+    if (!status)
+        status = pl_match_measure(context, &pair, NULL, &scan->sums);
+    if (!status && scan->options->align) {
+        scan->alignment.count = sizeof thresholds / sizeof *thresholds;
+        memcpy(scan->alignment.thresholds, thresholds, sizeof thresholds);
+        status = pl_alignment_measure(context, &pair, NULL, false, &scan->alignment);
+    }
+    pl_spec_release(&spec);
+    pl_arena_release(&arena);
+    return status;
+}
+
+/* Parameters under one name up to the last dot are a layer. */
+static enum pl_status list_layers(struct pl_context *context, struct pl_scan *scan)
+{
+    const struct pl_parameters *parameters = &scan->work.parameters;
+    int64_t first = 0;
+    scan->layers = pl_arena_new(context, &scan->arena, parameters->count, sizeof *scan->layers);
+    if (!scan->layers)
+        return context->status;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct pl_parameter *parameter = parameters->items[i];
+        const char *dot = strrchr(parameter->name, '.');
+        size_t size = dot ? (size_t)(dot - parameter->name) : strlen(parameter->name);
+        struct pl_scan_layer *last =
+            scan->layer_count ? &scan->layers[scan->layer_count - 1] : NULL;
+        if (!last || strlen(last->name) != size ||
+            strncmp(last->name, parameter->name, size) != 0) {
+            last = &scan->layers[scan->layer_count++];
+            last->first = first;
+            last->name = pl_arena_text(context, &scan->arena, parameter->name, size);
+            if (!last->name)
+                return context->status;
+        }
+        last->count += parameter->variable.count;
+        first += parameter->variable.count;
+    }
+    return PL_OK;
+}
+
+static enum pl_status measure_layer(struct pl_context *context, struct pl_scan *scan,
+                                    struct pl_scan_layer *layer)
+{
+    const struct pl_landscape *landscape = &scan->landscape;
+    struct pl_line line = scan->line;
+    pl_real *own = pl_arena_new(context, &scan->arena, (size_t)landscape->count, sizeof *own);
+    line.points =
+        pl_arena_new(context, &scan->arena, (size_t)scan->line.count, sizeof *line.points);
+    double slope, norm = 0;
+    if (!own || !line.points)
+        return context->status;
+    for (int64_t i = layer->first; i < layer->first + layer->count; i++) {
+        own[i] = landscape->b[i] - landscape->a[i];
+        norm += (double)own[i] * (double)own[i];
+    }
+    layer->norm = sqrt(norm);
+    enum pl_status status = pl_landscape_curvature(context, landscape, 0, own, scan->options->eps,
+                                                   &slope, &layer->curvature, NULL);
+    layer->curvature /= 8;
+    for (int b = 0; b < 2 && !status; b++) {
+        status = pl_landscape_layer(context, landscape, layer->first, layer->count, b, &line);
+        layer->barrier[b] = line.barrier;
+    }
+    return status;
+}
+
+/* Logits of a batch with one set of parameters, in an arena that outlives the pass. */
+static enum pl_status logits(struct pl_context *context, struct pl_scan *scan, const pl_real *theta,
+                             int64_t first, int64_t count, struct pl_tape *tape,
+                             const pl_real **values)
+{
+    struct pl_image_pass pass = {.tape = tape, .net = &scan->work};
+    pl_image_unflatten(theta, &scan->work);
+    struct pl_variable *out = pl_image_logits(&pass, &scan->pictures, first, count);
+    *values = out ? out->value : NULL;
+    return out ? PL_OK : context->status;
+}
+
+enum { TERMS_BATCH = 250 };
+
+/* Means of the three terms half-way. */
+static enum pl_status measure_terms(struct pl_context *context, struct pl_scan *scan)
+{
+    const struct pl_landscape *landscape = &scan->landscape;
+    const int64_t total = scan->image.count, classes = pl_image_options(&scan->work)->classes;
+    struct pl_tape tape = {.context = context};
+    pl_real *middle =
+        pl_arena_take(context, &scan->arena, (size_t)landscape->count, sizeof *middle);
+    enum pl_status status = middle ? PL_OK : context->status;
+    for (int64_t i = 0; i < landscape->count && !status; i++)
+        middle[i] = (landscape->a[i] + landscape->b[i]) / 2;
+    for (int64_t done = 0; done < total && !status; done += TERMS_BATCH) {
+        const int64_t count = total - done < TERMS_BATCH ? total - done : TERMS_BATCH;
+        const pl_real *f[3], *thetas[] = {landscape->a, landscape->b, middle};
+        for (int i = 0; i < 3 && !status; i++)
+            status = logits(context, scan, thetas[i], done, count, &tape, &f[i]);
+        for (int64_t r = 0; r < count && !status; r++) {
+            const struct pl_excess_terms terms =
+                pl_landscape_terms(f[0] + r * classes, f[1] + r * classes, f[2] + r * classes,
+                                   classes, scan->pictures.labels[done + r], 0.5);
+            scan->terms.curve += terms.curve / (double)total;
+            scan->terms.spread += terms.spread / (double)total;
+            scan->terms.label += terms.label / (double)total;
+        }
+        pl_tape_reset(&tape);
+    }
+    pl_tape_release(&tape);
+    return status;
+}
+
+static enum pl_status measure_fork(struct pl_context *context, struct pl_scan *scan)
+{
+    struct pl_bundle bundle = {0};
+    struct pl_source source;
+    struct pl_image_net net = {0};
+    const pl_real *start = NULL;
+    enum pl_status status = pl_input_bundle(context, scan->options->base, NULL, &source, &bundle);
+    if (!status)
+        status = pl_image_read(context, &net, &bundle);
+    if (!status && pl_image_flat_count(&net) != scan->landscape.count)
+        status = pl_fail(context, PL_BAD_DATA, "%s: it is of another shape than the models",
+                         bundle.source);
+    if (!status)
+        status = flatten(context, scan, &net, &start);
+    if (!status) {
+        scan->fork =
+            pl_landscape_fork(start, scan->landscape.a, scan->landscape.b, scan->landscape.count);
+        if (isnan(scan->fork.angle))
+            pl_warn(context, "%s is one of the models: there is no angle", bundle.source);
+    }
+    pl_image_release(&net);
+    pl_bundle_release(&bundle);
+    return status;
+}
+
+enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
+{
+    const struct pl_scan_options *options = scan->options;
+    scan->line.count = options->points;
+    scan->line.points =
+        pl_arena_new(context, &scan->arena, (size_t)options->points, sizeof *scan->line.points);
+    enum pl_status status = scan->line.points ? align(context, scan) : context->status;
+    if (!status && options->base)
+        status = measure_fork(context, scan);
+    if (!status)
+        status = pl_landscape_scan(context, &scan->landscape, options->mean_chord, &scan->line);
+    if (!status && options->refine)
+        status = pl_landscape_refine(context, &scan->landscape, &scan->line);
+    if (!status && options->predict)
+        status = pl_landscape_predict(context, &scan->landscape, options->eps, &scan->prediction);
+    if (!status && options->layers)
+        status = list_layers(context, scan);
+    for (size_t i = 0; i < scan->layer_count && !status; i++)
+        status = measure_layer(context, scan, &scan->layers[i]);
+    if (!status && options->terms)
+        status = measure_terms(context, scan);
+    return status;
+}
+
+/* ---- Reporting --------------------------------------------------------------------------- */
+
+static void add_points(struct pl_context *context, const struct pl_scan *scan, struct pl_meta *meta,
+                       struct pl_meta_node *root)
+{
+    struct pl_meta_node *list = pl_meta_add_list(context, meta, root, "points");
+    for (int64_t i = 0; i < scan->line.count; i++) {
+        const struct pl_line_point *point = &scan->line.points[i];
+        struct pl_meta_node *entry = pl_meta_add_map(context, meta, list, NULL);
+        pl_meta_add_real(context, meta, entry, "t", point->t);
+        pl_meta_add_real(context, meta, entry, "loss", point->loss);
+        pl_meta_add_real(context, meta, entry, "accuracy", point->right);
+        pl_meta_add_real(context, meta, entry, "excess", point->excess);
+    }
+}
+
+static void add_prediction(struct pl_context *context, const struct pl_scan *scan,
+                           struct pl_meta *meta, struct pl_meta_node *root)
+{
+    static const char *const places[] = {"a", "middle", "b"};
+    const struct pl_prediction *prediction = &scan->prediction;
+    struct pl_meta_node *map = pl_meta_add_map(context, meta, root, "prediction");
+    pl_meta_add_real(context, meta, map, "from_a", prediction->from_a);
+    pl_meta_add_real(context, meta, map, "from_b", prediction->from_b);
+    pl_meta_add_real(context, meta, map, "from_middle", prediction->from_middle);
+    for (int i = 0; i < 3; i++) {
+        struct pl_meta_node *place = pl_meta_add_map(context, meta, map, places[i]);
+        pl_meta_add_real(context, meta, place, "slope", prediction->slope[i]);
+        pl_meta_add_real(context, meta, place, "curvature", prediction->curvature[i]);
+    }
+}
+
+static void add_layers(struct pl_context *context, const struct pl_scan *scan, struct pl_meta *meta,
+                       struct pl_meta_node *root)
+{
+    struct pl_meta_node *list = pl_meta_add_list(context, meta, root, "layers");
+    for (size_t i = 0; i < scan->layer_count; i++) {
+        const struct pl_scan_layer *layer = &scan->layers[i];
+        struct pl_meta_node *entry = pl_meta_add_map(context, meta, list, NULL);
+        pl_meta_add_text(context, meta, entry, "name", layer->name);
+        pl_meta_add_real(context, meta, entry, "distance", layer->norm);
+        pl_meta_add_real(context, meta, entry, "predicted", layer->curvature);
+        pl_meta_add_real(context, meta, entry, "barrier_others_a", layer->barrier[0]);
+        pl_meta_add_real(context, meta, entry, "barrier_others_b", layer->barrier[1]);
+    }
+}
+
+static void add_alignment(struct pl_context *context, const struct pl_scan *scan,
+                          struct pl_meta *meta, struct pl_meta_node *root)
+{
+    struct pl_meta_node *list = pl_meta_add_list(context, meta, root, "alignment");
+    for (int i = 0; i < scan->alignment.count; i++) {
+        struct pl_meta_node *entry = pl_meta_add_map(context, meta, list, NULL);
+        pl_meta_add_real(context, meta, entry, "gamma", scan->alignment.thresholds[i]);
+        pl_meta_add_real(context, meta, entry, "r", scan->alignment.r[i]);
+    }
+}
+
+static void add_rest(struct pl_context *context, const struct pl_scan *scan, struct pl_meta *meta,
+                     struct pl_meta_node *root)
+{
+    if (scan->options->base) {
+        struct pl_meta_node *map = pl_meta_add_map(context, meta, root, "fork");
+        pl_meta_add_real(context, meta, map, "distance_a", scan->fork.a);
+        pl_meta_add_real(context, meta, map, "distance_b", scan->fork.b);
+        pl_meta_add_real(context, meta, map, "distance", scan->fork.apart);
+        pl_meta_add_real(context, meta, map, "angle", scan->fork.angle);
+    }
+    if (scan->options->terms) {
+        struct pl_meta_node *map = pl_meta_add_map(context, meta, root, "terms");
+        pl_meta_add_real(context, meta, map, "curve", scan->terms.curve);
+        pl_meta_add_real(context, meta, map, "spread", scan->terms.spread);
+        pl_meta_add_real(context, meta, map, "label", scan->terms.label);
+    }
+}
+
+enum pl_status pl_scan_report(struct pl_context *context, const struct pl_scan *scan,
+                              struct pl_meta *meta)
+{
+    const struct pl_line *line = &scan->line;
+    const struct pl_line_point *last = &line->points[line->count - 1];
+    const double guess = log((double)pl_image_options(&scan->work)->classes);
+    struct pl_meta_node *root = pl_meta_add_map(context, meta, NULL, NULL);
+    pl_meta_add_int(context, meta, root, "examples", scan->image.count);
+    pl_meta_add_real(context, meta, root, "barrier", line->barrier);
+    pl_meta_add_real(context, meta, root, "barrier_at", line->barrier_at);
+    pl_meta_add_real(context, meta, root, "barrier_middle", line->middle);
+    pl_meta_add_real(context, meta, root, "barrier_relative", line->barrier / guess);
+    pl_meta_add_real(context, meta, root, "error_barrier", line->error_barrier);
+    pl_meta_add_bool(context, meta, root, "connected", line->barrier < scan->options->tolerance);
+    pl_meta_add_real(context, meta, root, "loss_a", line->points[0].loss);
+    pl_meta_add_real(context, meta, root, "loss_b", last->loss);
+    pl_meta_add_real(context, meta, root, "accuracy_a", line->points[0].right);
+    pl_meta_add_real(context, meta, root, "accuracy_b", last->right);
+    pl_meta_add_real(context, meta, root, "distance", sqrt(scan->sums.distance));
+    if (scan->options->align)
+        add_alignment(context, scan, meta, root);
+    if (scan->options->predict)
+        add_prediction(context, scan, meta, root);
+    add_rest(context, scan, meta, root);
+    if (scan->options->layers)
+        add_layers(context, scan, meta, root);
+    add_points(context, scan, meta, root);
+    return pl_meta_ok(meta, context) ? PL_OK : context->status;
+}
+
+enum pl_status pl_scan_write(struct pl_context *context, const struct pl_scan *scan,
+                             struct pl_writer *writer)
+{
+    static const char *const names[] = {"step", "loss", "accuracy", "excess"};
+    struct pl_meta meta = {.name = "metrics"};
+    const int64_t count = scan->line.count;
+    enum pl_status status = pl_writer_kind(context, writer, "metrics");
+    if (!status)
+        status = pl_scan_report(context, scan, &meta);
+    if (!status)
+        status = pl_writer_meta(context, writer, "metrics", meta.root);
+    pl_meta_release(&meta);
+    for (int c = 0; c < 4 && !status; c++) {
+        struct pl_tensor column;
+        status = pl_tensor_init(context, &column, PL_F64, 1, &count);
+        double *values = status ? NULL : column.data;
+        for (int64_t i = 0; values && i < count; i++) {
+            const struct pl_line_point *point = &scan->line.points[i];
+            values[i] = c == 0   ? point->t
+                        : c == 1 ? point->loss
+                        : c == 2 ? point->right
+                                 : point->excess;
+        }
+        if (!status)
+            status = pl_writer_tensor(context, writer, names[c], &column, PL_CODEC_RAW);
+        pl_tensor_release(&column);
+    }
+    return status;
+}

@@ -1,0 +1,131 @@
+# lmc-scan: the line between two nets, what is said of it, what does not fit.
+# SPDX-License-Identifier: MIT
+load helper
+bats_require_minimum_version 1.5.0
+
+net() {
+    local name=$1 seed=$2
+    shift 2
+    lin-train -q -m mlp --set widths=24,24 --epochs 6 --seed "$seed" "$@" digits.plumb -o "$name.plumb"
+}
+
+setup_file() {
+    cd "$BATS_FILE_TMPDIR"
+    ts-import -q --images "$TOP/data/digits-images.gz" --labels "$TOP/data/digits-labels.gz" -o digits.plumb
+    net a 1 && net b 2
+    lin-train -q -m cnn --set widths=4,8 --set norm=batch --epochs 2 --seed 1 digits.plumb -o c.plumb
+    lin-train -q -m cnn --set widths=4,8 --set norm=batch --epochs 2 --seed 2 digits.plumb -o d.plumb
+}
+
+setup() {
+    cd "$T" && cp "$BATS_FILE_TMPDIR"/*.plumb .
+}
+
+# value KEY FILE: the first number of that name in a JSON report
+value() {
+    sed "s/.*\"$1\": \([-0-9.e]*\).*/\1/" "$2"
+}
+
+# less A B, near A B TOLERANCE
+less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
+near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -d : d) <= t) }'; }
+
+@test "a barrier that reordering takes away" {
+    lmc-scan --json --points 9 a.plumb b.plumb digits.plumb >before.json
+    wm-permute -q a.plumb b.plumb | lmc-scan --json --points 9 a.plumb - digits.plumb >after.json
+    less "$(value barrier after.json)" "$(value barrier before.json)"
+    less 0.1 "$(value barrier before.json)"
+    near "$(value loss_b after.json)" "$(value loss_b before.json)" 1e-5
+    less "$(value distance after.json)" "$(value distance before.json)"
+    loss=$(lin-eval --json a.plumb digits.plumb | sed 's/.*"loss": \([0-9.]*\).*/\1/')
+    near "$(value loss_a before.json)" "$loss" 1e-5
+    for key in connected alignment prediction from_middle points excess; do grep -q "\"$key\"" before.json; done
+}
+
+@test "from a model to itself nothing rises; both ways are mirror images" {
+    lmc-scan --json --points 3 a.plumb a.plumb digits.plumb >same.json
+    near "$(value barrier same.json)" 0 1e-6
+    near "$(value distance same.json)" 0 0
+    [[ "$(<same.json)" == *'"gamma": 0, "r": 1'* || "$(<same.json)" == *'"gamma": 0, "r": 0.99999'* || "$(<same.json)" == *'"gamma": 0, "r": 1.0000'* ]]
+    lmc-scan --json --points 5 --no-align --no-predict a.plumb b.plumb digits.plumb >there.json
+    lmc-scan --json --points 5 --no-align --no-predict b.plumb a.plumb digits.plumb >back.json
+    near "$(value barrier there.json)" "$(value barrier back.json)" 1e-5
+    ! grep -q alignment there.json
+}
+
+@test "layers, exact terms, a common start, a refined maximum" {
+    lin-train -q -m mlp --from a.plumb --epochs 1 --seed 7 digits.plumb -o fork.plumb
+    lmc-scan --json --points 5 --layers --terms --refine --base a.plumb b.plumb fork.plumb digits.plumb >r.json
+    for key in layers barrier_others_a predicted terms curve spread label fork angle; do grep -q "\"$key\"" r.json; done
+    awk -v c="$(value curve r.json)" -v s="$(value spread r.json)" -v l="$(value label r.json)" \
+        -v e="$(value barrier_middle r.json)" 'BEGIN { d = c - s - l - e; exit !(s >= 0 && d * d < 1e-10) }'
+    grep -q '"name": "layer2"' r.json
+}
+
+@test "activations, straight-through estimation, repair" {
+    for method in activations ste; do
+        wm-permute -q --method $method --data digits.plumb --steps 3 --batch 200 a.plumb b.plumb -o b2.plumb
+        lmc-scan --json --points 3 --no-align --no-predict a.plumb b2.plumb digits.plumb >after.json
+        lmc-scan --json --points 3 --no-align --no-predict a.plumb b.plumb digits.plumb >before.json
+        less "$(value barrier after.json)" "$(value barrier before.json)"
+        near "$(value loss_b after.json)" "$(value loss_b before.json)" 1e-5
+    done
+    accuracy() { lin-eval --json - digits.plumb | sed 's/.*"accuracy": \([0-9.]*\).*/\1/'; }
+    plain=$(wm-permute -q --interpolate 0.5 c.plumb d.plumb | accuracy)
+    mended=$(wm-permute -q --interpolate 0.5 --repair digits.plumb c.plumb d.plumb | accuracy)
+    less "$plain" "$mended"
+    wm-permute -q --mean --repair digits.plumb a.plumb b.plumb | accuracy
+    fails 2 'wm-permute: this method needs --data, pictures to look at' wm-permute --method ste a.plumb b.plumb
+    fails 2 'wm-permute: --data needs --method activations or ste' wm-permute --data digits.plumb a.plumb b.plumb
+    fails 2 'wm-permute: --repair mends a merged model: --mean or --interpolate' wm-permute --repair digits.plumb a.plumb b.plumb
+}
+
+@test "convolutions with norms: the function stays" {
+    wm-permute -q c.plumb d.plumb -o d2.plumb
+    run -1 ts-diff -q d.plumb d2.plumb
+    loss() { lin-eval --json $1 digits.plumb | sed 's/.*"loss": \([0-9.]*\).*/\1/'; }
+    near "$(loss d.plumb)" "$(loss d2.plumb)" 1e-6
+    lin-train -q -m resnet --set blocks=1,1 --set widths=4,8 --epochs 1 --seed 1 digits.plumb -o e.plumb
+    lin-train -q -m resnet --set blocks=1,1 --set widths=4,8 --epochs 1 --seed 2 digits.plumb -o f.plumb
+    wm-permute -q e.plumb f.plumb -o f2.plumb
+    run -1 ts-diff -q f.plumb f2.plumb
+    near "$(loss f.plumb)" "$(loss f2.plumb)" 1e-6
+    rws-extract -q --pre e.plumb --keep 2 --name x f.plumb f2.plumb | ts-info | grep -q '^delta.layer1.0.conv2.weight'
+}
+
+@test "a patched classifier is scored as it is" {
+    rws-extract -q --pre c.plumb --name n d.plumb c.plumb -o n.plumb
+    rws-patch -q d.plumb n.plumb:0.1 2>/dev/null | lin-eval --json - digits.plumb | grep -q accuracy
+}
+
+@test "a stream of the curve, the same bytes on any number of threads" {
+    lmc-scan -q --points 5 a.plumb b.plumb digits.plumb -o line.plumb
+    lmc-scan -q --points 5 -j 1 a.plumb b.plumb digits.plumb | cmp - line.plumb
+    says metrics sh -c 'ts-info --meta stream line.plumb | sed "s/kind: //"'
+    for name in step loss accuracy excess; do ts-info line.plumb | grep -q "^$name  *f64  *\[5\]"; done
+    ts-plot -f term line.plumb >picture
+    ts-info --history line.plumb | grep -q 'lmc-scan --points 5'
+}
+
+@test "what does not fit" {
+    fails 3 'lmc-scan: digits.plumb: expected a classifier of pictures (mlp, cnn, resnet), found images; weights become one by ts-import --model' \
+        lmc-scan a.plumb digits.plumb digits.plumb
+    net wide 1 --set widths=24,30
+    run -3 --separate-stderr lmc-scan a.plumb wide.plumb digits.plumb
+    [[ "$stderr" == *"'layer1.weight' is [24, 24] in a.plumb and [30, 24] in wide.plumb"*"'layer2.weight'"* ]]
+    run -3 lmc-scan a.plumb b.plumb a.plumb
+    fails 2 "lmc-scan: only one of the inputs can be '-'" lmc-scan - - digits.plumb
+}
+
+@test "the shipped pair: the figures of the reference" {
+    need_data data/vision/models/mlp512/a.safetensors data/vision/mnist/t10k-images-idx3-ubyte.gz
+    V=$DATA/data/vision
+    ts-import -q --model mlp $V/models/mlp512/a.safetensors -o a.plumb
+    ts-import -q --model mlp $V/models/mlp512/b.safetensors -o b.plumb
+    ts-import -q --images $V/mnist/t10k-images-idx3-ubyte.gz --labels $V/mnist/t10k-labels-idx1-ubyte.gz -o test.plumb
+    lmc-scan --json --points 3 --no-align --no-predict a.plumb b.plumb test.plumb >r.json
+    near "$(value barrier r.json)" 0.883 0.001
+    wm-permute -q a.plumb b.plumb | lmc-scan --json --points 3 --no-align --no-predict a.plumb - test.plumb >r.json
+    near "$(value barrier r.json)" 0 1e-6
+    grep -q '"t": 0.5, "loss": 0.0679[0-9]*, "accuracy": 0.9779' r.json || grep -q '"t": 0.5, "loss": 0.0680[0-9]*, "accuracy": 0.977[89]' r.json
+}
