@@ -28,6 +28,8 @@
 #include "tensor/slice.h"
 #include "tensor/statistics.h"
 #include "tensor/tensor.h"
+#include "linalg/assignment.h"
+#include "linalg/svd.h"
 #include "linalg/symmetric.h"
 #include "stream/bundle.h"
 #include "stream/directory.h"

@@ -105,6 +105,10 @@ END
         'buffers: [f.var]' >spec.yaml
     wm-permute -q --spec spec.yaml a.safetensors b.safetensors --permutation-out p.plumb -o b2.plumb
     wm-permute --apply p.plumb --inverse b2.plumb | ts-diff - b.safetensors
+    weights n nan
+    fails 3 "wm-permute: n.safetensors: 'f.weight': element 0 is nan" wm-permute --spec spec.yaml a.safetensors n.safetensors
+    fails 3 "rws-extract: n.safetensors: 'f.weight': element 0 is nan" \
+        rws-extract --pre a.safetensors b.safetensors n.safetensors
     # units of the matrix are blocks of four columns
     says "$(ts-export -f csv -n f.var b2.plumb | tail -n +2 | tr '\n' ' ')" sh -c '
         ts-select -n perm.P p.plumb | ts-export -f csv | tail -n +2 | while read i; do
