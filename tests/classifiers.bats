@@ -120,3 +120,16 @@ a tensor 'images' (ts-import --images makes one)" lin-eval mnist_clean.plumb "$T
     ts-import -c net.yaml "$DATA/data/vision/models/rws/mnist_clean.safetensors" |
         ts-diff - mnist_clean.plumb
 }
+
+@test "a patched net is scored as it is" {
+    need_data data/vision/models/rws/mnist_clean.safetensors
+    take noisy "$DATA/data/vision/models/rws/test2000_gaussian_noise-images-idx3-ubyte.gz" 2000
+    for net in pretrained_fashion mnist_clean mnist_gaussian_noise; do cnn $net; done
+    cd "$T"
+    rws-extract -q --pre pretrained_fashion.plumb --name noise mnist_clean.plumb \
+        mnist_gaussian_noise.plumb -o noise.plumb
+    rws-patch -q mnist_clean.plumb noise.plumb -o patched.plumb
+    between 0.55 0.575 "$(accuracy patched noisy)"
+    rws-patch -q --no-undo mnist_clean.plumb noise.plumb | lin-eval - noisy.plumb |
+        diff - <(lin-eval patched.plumb noisy.plumb)
+}

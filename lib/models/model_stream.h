@@ -38,8 +38,8 @@ enum pl_status pl_parameters_write(struct pl_context *context,
                                    struct pl_writer *writer) PL_MUST_CHECK;
 
 /* Takes the values from the tensors of a bundle, of any float dtype; records named `optim.*`,
- * `rws.undo.*` and `tokenizer.json` are left alone.  type: for messages.  PL_BAD_DATA lists all that are missing,
- * unknown or of the wrong shape, and names the first that is not finite. */
+ * `rws.undo.*` and `tokenizer.json` are left alone.  type: for messages.  PL_BAD_DATA lists all
+ * that are missing, unknown or of the wrong shape, and names the first that is not finite. */
 enum pl_status pl_parameters_read(struct pl_context *context, struct pl_parameters *parameters,
                                   const struct pl_bundle *bundle, const char *type) PL_MUST_CHECK;
 
