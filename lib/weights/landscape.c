@@ -235,7 +235,7 @@ static double log_sum(const pl_real *f, double x, const pl_real *g, double y, in
         largest = fmax(largest, x * (double)f[c] + y * (double)g[c]);
     for (int64_t c = 0; c < classes; c++)
         sum += exp(x * (double)f[c] + y * (double)g[c] - largest);
-    return largest + log(sum);
+    return sum > 0 ? largest + log(sum) : -INFINITY; /* of no classes, or NaN */
 }
 
 struct pl_excess_terms pl_landscape_terms(const pl_real *f_a, const pl_real *f_b, const pl_real *f,
