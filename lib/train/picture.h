@@ -7,7 +7,7 @@
 #include "train/job.h"
 
 struct pl_picture_options {
-    const char *from; /* a model whose weights it starts with; NULL: random ones */
+    const char *from;    /* a model whose weights it starts with; NULL: random ones */
     const char *corrupt; /* as of pl_corrupt_parse; NULL: pictures stay as they are */
     int64_t shift;
     bool flip;
