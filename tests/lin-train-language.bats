@@ -106,6 +106,7 @@ loss() {
 @test "what diverges stops, says where, and leaves the last checkpoint" {
     run --separate-stderr -6 lin-train -q $SMALL --steps 100 --lr 1e6 --warmup 0 text
     [[ $stderr =~ ^'lin-train: diverged at step '[0-9]+': the loss is '.*'; a lower --lr may help'$ ]]
+    [[ $stderr != *-nan* ]]
     # the last good checkpoint: one of every step, then a rate that blows up while warming up
     run --separate-stderr -6 lin-train -q $SMALL --steps 400 --lr 1e5 --warmup 400 --clip 0 --optimiser sgd \
         --checkpoint ck.plumb --checkpoint-every 0.0001s text -o out.plumb
@@ -167,6 +168,30 @@ loss() {
     lin-train --explain $SMALL --steps 10 text >plan
     grep -qx 'parameters: 11200' plan
     grep -qx 'tokens_per_step: 64' plan
+    (ulimit -v 4000000; lin-train --explain -m gla -s dim=65536 -s layers=100 text >plan)
+    grep -q '^training_state_bytes: [0-9]\{14\}$' plan
+}
+
+@test "a model larger than the machine is refused before memory is taken" {
+    # ulimit: if the check failed, so would the first large block, with another message
+    run --separate-stderr -5 sh -c 'ulimit -v 4000000; lin-train -m gla -s dim=65536 -s layers=100 text'
+    [[ $stderr =~ ^'lin-train: out of memory: the training state takes '[0-9.]*' GB, the machine has ' ]]
+}
+
+@test "a checkpoint that cannot be written is found before the first step" {
+    fails 5 "lin-train: cannot write 'none/ck.plumb': No such file or directory" \
+        lin-train -q $SMALL --steps 2 --checkpoint none/ck.plumb text
+}
+
+@test "a run that is resumed logs to a pipe, and from a pipe has nowhere to save" {
+    lin-train -q $SMALL --steps 300 --checkpoint ck.plumb --checkpoint-every 0.001 text -o whole.plumb
+    mkfifo log
+    cat log >got &
+    timeout 60 lin-train -q --resume ck.plumb --log log text -o resumed.plumb
+    wait
+    [ "$(head -n 1 got)" = step,units,loss,valid_loss,rate,norm,seconds ]
+    timeout 60 lin-train -q --checkpoint-every 0.0001 --resume - text <ck.plumb >resumed.plumb
+    cmp whole.plumb resumed.plumb
 }
 
 @test "a model is made again from its history, resumed or not" {

@@ -82,6 +82,16 @@ static void *out_of_memory(struct pl_context *context, size_t bytes)
     return NULL;
 }
 
+enum pl_status pl_memory_check(struct pl_context *context, double bytes, const char *what)
+{
+    const double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
+    if (bytes <= machine) {
+        return PL_OK;
+    }
+    return pl_fail(context, PL_SYSTEM, "out of memory: %s takes %.1f GB, the machine has %.1f GB",
+                   what, bytes * 1e-9, machine * 1e-9);
+}
+
 void *pl_new(struct pl_context *context, size_t count, size_t size)
 {
     size_t bytes;

@@ -22,6 +22,12 @@ void *pl_resize(struct pl_context *context, void *block, size_t count, size_t si
 char *pl_copy_text(struct pl_context *context, const char *text) PL_MUST_CHECK;
 char *pl_copy_bytes(struct pl_context *context, const void *bytes, size_t size) PL_MUST_CHECK;
 
+/* PL_SYSTEM when so many bytes are more than the machine has.  The system grants such blocks, and
+ * kills who fills them: where a size follows from options, it is asked about first.  what: for the
+ * message, "the training state". */
+enum pl_status pl_memory_check(struct pl_context *context, double bytes,
+                               const char *what) PL_MUST_CHECK;
+
 /* Products and sums that say when they overflow: true when *out is right. */
 bool pl_mul_size(size_t a, size_t b, size_t *out);
 bool pl_add_size(size_t a, size_t b, size_t *out);

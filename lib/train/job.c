@@ -32,6 +32,14 @@ static enum pl_status parse_time(struct pl_context *context, const char *option,
     return PL_OK;
 }
 
+/* A run that goes on saves where it came from, if that can be written to again. */
+static const char *checkpoint_of(const struct pl_train_options *options)
+{
+    if (options->checkpoint || !options->resume || strcmp(options->resume, "-") == 0)
+        return options->checkpoint;
+    return options->resume;
+}
+
 static enum pl_status make_options(struct pl_context *context,
                                    const struct pl_train_options *options,
                                    struct pl_loop_options *loop)
@@ -53,7 +61,7 @@ static enum pl_status make_options(struct pl_context *context,
                       .momentum = options->momentum},
         .validate_every = options->validate_every,
         .log = options->log,
-        .checkpoint = options->checkpoint ? options->checkpoint : options->resume,
+        .checkpoint = checkpoint_of(options),
     };
     return parse_time(context, "checkpoint-every",
                       options->checkpoint_every ? options->checkpoint_every : "10m",
@@ -224,6 +232,18 @@ static enum pl_status check_data(const struct pl_job *job)
     return PL_OK;
 }
 
+/* That a checkpoint cannot be written is better known now than when the first is due. */
+static enum pl_status try_checkpoint(const struct pl_job *job)
+{
+    struct pl_context *context = &job->run->context;
+    const char *path = job->options->checkpoint;
+    struct pl_writer *writer = path ? pl_writer_open(context, path) : NULL;
+    if (path && !writer)
+        return context->status;
+    pl_writer_abort(context, writer, NULL);
+    return PL_OK;
+}
+
 static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
 {
     struct pl_context *context = &job->run->context;
@@ -237,7 +257,7 @@ static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
     loop->stop = pl_run_stopped;
     loop->watch = watch;
     loop->user = job;
-    if (pl_loop_start(loop))
+    if (try_checkpoint(job) || pl_loop_start(loop))
         return context->status;
     return is_resumed(job) && (check_data(job) || pl_loop_read(loop, &job->resumed))
                ? context->status

@@ -356,6 +356,12 @@ static enum pl_status expect(struct work *work, struct pl_corpus *corpus)
                             lm->tokenizer, lm->tokenizer_size);
 }
 
+/* Of weights, gradients and the two means of AdamW. */
+static double training_bytes(const struct pl_lm *lm)
+{
+    return 4.0 * (double)sizeof(pl_real) * (double)lm->parameters.elements;
+}
+
 static enum pl_status make_model(struct work *work, const struct pl_model_type *type,
                                  const struct pl_list *settings)
 {
@@ -371,6 +377,10 @@ static enum pl_status make_model(struct work *work, const struct pl_model_type *
         if (!lm->tokenizer)
             return context->status;
     }
+    if (run->common.explain) /* sizes are known without values */
+        return PL_OK;
+    if (pl_memory_check(context, training_bytes(lm), "the training state"))
+        return context->status;
     return pl_parameters_start(context, &lm->parameters, (uint64_t)run->common.seed,
                                pl_lm_options(lm)->init);
 }
@@ -426,7 +436,7 @@ static enum pl_status explain(struct work *work)
         work->lm.type->name, work->lm.parameters.elements, work->corpus.vocabulary,
         work->corpus.count, train->steps, tokens,
         tokens * (double)train->steps / (double)work->corpus.count,
-        6e-9 * products(&work->lm) * tokens, bytes, 4 * bytes);
+        6e-9 * products(&work->lm) * tokens, bytes, training_bytes(&work->lm));
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
     pl_buffer_release(&text);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -31,16 +32,17 @@ static enum pl_status go_on(struct pl_context *context, struct pl_train_log *log
 {
     char *text = NULL;
     size_t size = 0;
-    if (access(log->path, F_OK) != 0) {
-        size = 0;
-    } else {
-        if (pl_file_load(context, log->path, (size_t)1 << 32, &text, &size))
-            return context->status;
-        size = size < sizeof head - 1 || memcmp(text, head, sizeof head - 1) != 0
-                   ? 0
-                   : kept(text, size, step);
-        free(text);
-    }
+    struct stat status;
+    if (fstat(log->fd, &status) != 0)
+        return pl_fail_errno(context, "cannot go on with '%s'", log->path);
+    if (!S_ISREG(status.st_mode)) /* a pipe or device has no rows to go on behind */
+        return pl_write_full(context, log->fd, head, sizeof head - 1);
+    if (pl_file_load(context, log->path, (size_t)1 << 32, &text, &size))
+        return context->status;
+    size = size < sizeof head - 1 || memcmp(text, head, sizeof head - 1) != 0
+               ? 0
+               : kept(text, size, step);
+    free(text);
     if (ftruncate(log->fd, (off_t)size) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
         return pl_fail_errno(context, "cannot go on with '%s'", log->path);
     return size ? PL_OK : pl_write_full(context, log->fd, head, sizeof head - 1);

@@ -29,9 +29,10 @@ void pl_loop_release(struct pl_loop *loop)
 
 static enum pl_status diverged(const struct pl_loop *loop, double loss)
 {
-    return pl_fail(
-        loop->context, PL_NUMERIC, "diverged at step %" PRId64 ": the loss is %g%s", loop->step + 1,
-        loss, loop->saved ? "; the last checkpoint is from before" : "; a lower --lr may help");
+    return pl_fail(loop->context, PL_NUMERIC, "diverged at step %" PRId64 ": the loss is %g%s",
+                   loop->step + 1, isnan(loss) ? (double)NAN : loss, /* no "-nan" */
+                   loop->saved ? "; the last checkpoint is from before"
+                               : "; a lower --lr may help");
 }
 
 /* Adds the gradients of the step's micro-batches up; the mean of their losses. */
