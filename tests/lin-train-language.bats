@@ -93,6 +93,9 @@ loss() {
     head -c 5000 text >other
     fails 3 'lin-train: ck.plumb: the checkpoint is of a run on 9600 tokens; these are 5000' \
         lin-train -q --resume ck.plumb other
+    rev text >other # as long
+    run --separate-stderr -3 lin-train -q --resume ck.plumb other
+    [[ $stderr =~ ^'lin-train: ck.plumb: the checkpoint is of a run on other data: their sum was x'[0-9a-f]+' and is x' ]]
     lin-train -q $SMALL --steps 1 text -o m.plumb
     fails 3 "lin-train: m.plumb: no tensor 'optim.mean.embeddings.weight': not a checkpoint of this run" \
         lin-train -q --resume m.plumb text

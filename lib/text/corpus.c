@@ -200,6 +200,11 @@ enum pl_status pl_corpus_targets(struct pl_context *context, const struct pl_cor
     return PL_OK;
 }
 
+uint32_t pl_corpus_sum(const struct pl_corpus *corpus)
+{
+    return corpus->parts->source.sum;
+}
+
 enum pl_status pl_corpus_history(struct pl_context *context, const struct pl_corpus *corpus,
                                  struct pl_history *history)
 {

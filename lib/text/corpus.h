@@ -64,6 +64,9 @@ enum pl_status pl_corpus_targets(struct pl_context *context, const struct pl_cor
  * tokenizer puts in front of a text is one of them. */
 int64_t pl_corpus_text_size(const struct pl_corpus *corpus, const int32_t *ids, int64_t count);
 
+/* What tells it from others: the sum of its end record, or the CRC-32 of a text's bytes. */
+uint32_t pl_corpus_sum(const struct pl_corpus *corpus);
+
 /* Adds the corpus to the history of what is made from it. */
 enum pl_status pl_corpus_history(struct pl_context *context, const struct pl_corpus *corpus,
                                  struct pl_history *history) PL_MUST_CHECK;

@@ -145,9 +145,12 @@ static enum pl_status write_model(struct pl_job *job, struct pl_writer *writer, 
     struct pl_context *context = &job->run->context;
     struct pl_meta meta = {0};
     struct pl_meta_node *training = pl_meta_add_map(context, &meta, NULL, NULL);
+    char sum[16];
     pl_loop_document(&job->loop, &meta, training);
     pl_meta_add_int(context, &meta, training, "seed", job->run->common.seed);
     pl_meta_add_int(context, &meta, training, "data", job->data);
+    snprintf(sum, sizeof sum, "x%08x", (unsigned)job->data_sum);
+    pl_meta_add_text(context, &meta, training, "data_sum", sum);
     pl_recipe_write(job->run, job->command, job->recipe, &meta, training);
     enum pl_status status = pl_meta_ok(&meta, context) ? PL_OK : context->status;
     if (!status)
@@ -222,13 +225,21 @@ static enum pl_status check_data(const struct pl_job *job)
 {
     struct pl_context *context = &job->run->context;
     int64_t data = job->data;
+    char sum[16];
+    snprintf(sum, sizeof sum, "x%08x", (unsigned)job->data_sum);
+    const char *recorded = sum;
     const struct pl_meta_node *model = pl_bundle_document(&job->resumed, "model");
-    if (pl_meta_int(context, model, "training.data", &data))
+    if (pl_meta_int(context, model, "training.data", &data) ||
+        pl_meta_text(context, model, "training.data_sum", &recorded))
         return pl_fail_at(context, "%s: meta model", job->resumed.source);
     if (data != job->data)
         return pl_fail(context, PL_BAD_DATA,
                        "%s: the checkpoint is of a run on %" PRId64 " %s; these are %" PRId64,
                        job->resumed.source, data, job->unit, job->data);
+    if (strcmp(recorded, sum) != 0)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: the checkpoint is of a run on other data: their sum was %s and is %s",
+                       job->resumed.source, recorded, sum);
     return PL_OK;
 }
 

@@ -91,7 +91,8 @@ struct pl_job {
     struct pl_train_options *options; /* in it */
     struct pl_objective objective;    /* all but save */
     const char *unit;                 /* of objective.units: "tokens" */
-    int64_t data;                     /* size of the data, which a resumed run must find again */
+    int64_t data;                     /* size of the data, and what tells them from others: */
+    uint32_t data_sum;                /* a resumed run must find the same */
     /* Writes the model's records; training is kept in its document. */
     enum pl_status (*write)(void *self, struct pl_context *context,
                             const struct pl_meta_node *training, struct pl_writer *writer);

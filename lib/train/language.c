@@ -503,6 +503,7 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
     if (work->valid.length && work->valid.share)
         work->job.objective.validate = work->options->transfer ? validate_transfer : validate;
     work->job.data = work->corpus.count;
+    work->job.data_sum = pl_corpus_sum(&work->corpus);
     if (run->common.explain)
         return explain(work);
     pl_run_note(run, "%s: %" PRId64 " parameters; %s: %" PRId64 " tokens, vocabulary %" PRId64,

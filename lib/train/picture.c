@@ -316,6 +316,8 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
     work->job.objective.validate =
         work->valid.path || work->count < work->data.pictures.count ? validate : NULL;
     work->job.data = work->data.pictures.count;
+    work->job.data_sum = work->data.source.format == PL_FORMAT_STREAM ? work->data.bundle.sum
+                                                                      : work->data.source.sum;
     if (run->common.explain)
         return explain(work);
     pl_run_note(run, "%s: %" PRId64 " parameters; %s: %" PRId64 " pictures of %" PRId64 " classes",

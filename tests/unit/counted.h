@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/simd.h" /* PL_SANITIZED */
+
 static atomic_long counted_asked;
 
 #if defined(__GLIBC__) && !defined(PL_SANITIZED)
