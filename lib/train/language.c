@@ -6,12 +6,11 @@
 #include <math.h>
 #include <string.h>
 
-#include "autograd/ops.h"
 #include "formats/input.h"
 #include "models/lm_stream.h"
 #include "models/lora.h"
 #include "tensor/blas.h"
-#include "text/batches.h"
+#include "train/language_parts.h"
 
 /* How language models are trained unless told otherwise: the recipe of Yang and others (GLA, ICML
  * 2024) with a rate for models of a few million parameters. */
@@ -36,133 +35,18 @@ static const char *const transfer_recipe[] = {
 /* Of AdamW where few parameters are trained for a short time. */
 #define ADAPT_BETA2 0.999
 
-/* What mean squares of attention transfer are multiplied by. */
-#define TRANSFER_SCALE 1000
-
 /* A loss far above that of a model that knows nothing, ln(vocabulary), has diverged. */
 #define DIVERGED 20
-
-/* Windows that are validated together, and most of all. */
-enum { VALID_BATCH = 16, VALID_WINDOWS = 256 };
-
-struct work {
-    struct pl_job job;
-    const struct pl_language_options *options;
-    struct pl_bundle given; /* the model to adapt */
-    struct pl_source source;
-    struct pl_lm lm;
-    struct pl_tokenizer *tokenizer; /* of texts; NULL: their bytes are the tokens */
-    struct pl_corpus corpus, valid_corpus;
-    struct pl_batches batches, valid;
-    double *squares; /* of layers, in attention transfer */
-};
 
 bool pl_language_adapts(const struct pl_language_options *language)
 {
     return language->lora || language->transfer;
 }
 
-/* ---- The objective ------------------------------------------------------------------------- */
-
-/* The loss of `count` windows that fill has written to ids and targets. */
-static struct pl_variable *score(struct work *work, struct pl_tape *tape, int64_t count,
-                                 const int32_t *ids, const int32_t *targets,
-                                 struct pl_head_score *head)
-{
-    struct pl_pass pass = {.tape = tape, .lm = &work->lm};
-    if (pl_rows_even(tape, count, work->batches.length, &pass.rows))
-        return NULL;
-    struct pl_variable *hidden = pl_lm_forward(&pass, ids);
-    struct pl_variable *loss = pl_op_head_loss(tape, hidden, work->lm.head, targets, head);
-    return pass.auxiliary ? pl_op_add(tape, loss, pass.auxiliary, 1) : loss;
-}
-
-/* How far the imitations of `count` windows are from what they imitate, on average over layers, as
- * one number that has been gone back from already. */
-static struct pl_variable *compare(struct work *work, struct pl_tape *tape, int64_t count,
-                                   const int32_t *ids)
-{
-    const int64_t layers = pl_lm_options(&work->lm)->layers;
-    const double scale = TRANSFER_SCALE / (double)layers;
-    struct pl_transfer transfer = {scale / (double)work->job.options->accumulate, work->squares};
-    struct pl_pass pass = {.tape = tape, .lm = &work->lm, .transfer = &transfer};
-    if (pl_rows_even(tape, count, work->batches.length, &pass.rows) || !pl_lm_forward(&pass, ids))
-        return NULL;
-    struct pl_variable *loss = pl_tape_matrix(tape, true, 1, 1);
-    double sum = 0;
-    for (int64_t i = 0; i < layers; i++)
-        sum += scale * work->squares[i];
-    if (loss)
-        loss->value[0] = (pl_real)sum;
-    return loss;
-}
-
-static int32_t *take_tokens(const struct work *work, struct pl_tape *tape, int64_t count)
-{
-    return pl_tape_take(tape, 2 * count * work->batches.length, sizeof(int32_t));
-}
-
-static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t index)
-{
-    struct work *work = self;
-    const int64_t count = work->batches.batch;
-    int32_t *ids = take_tokens(work, tape, count);
-    int32_t *targets = ids ? ids + count * work->batches.length : NULL;
-    if (!ids || pl_batches_read(tape->context, &work->batches, index, ids, targets))
-        return NULL;
-    return work->options->transfer ? compare(work, tape, count, ids)
-                                   : score(work, tape, count, ids, targets, NULL);
-}
-
-static enum pl_status validate_transfer(void *self, struct pl_tape *tape, double *mean)
-{
-    struct work *work = self;
-    const int64_t all = pl_batches_windows(&work->valid), asked = work->options->valid_windows;
-    const int64_t most = asked ? asked : VALID_WINDOWS, windows = most < all ? most : all;
-    double sum = 0;
-    for (int64_t first = 0; first < windows; first++) {
-        pl_tape_reset(tape);
-        int32_t *ids = take_tokens(work, tape, 1);
-        int32_t *targets = ids ? ids + work->batches.length : NULL;
-        const struct pl_variable *loss =
-            !ids || pl_batches_windows_read(tape->context, &work->valid, first, 1, ids, targets)
-                ? NULL
-                : compare(work, tape, 1, ids);
-        if (!loss)
-            return tape->context->status;
-        sum += (double)loss->value[0];
-    }
-    *mean = windows > 0 ? sum / (double)windows : NAN;
-    return PL_OK;
-}
-
-static enum pl_status validate(void *self, struct pl_tape *tape, double *mean)
-{
-    struct work *work = self;
-    const int64_t all = pl_batches_windows(&work->valid), asked = work->options->valid_windows;
-    const int64_t most = asked ? asked : VALID_WINDOWS, windows = most < all ? most : all;
-    double nats = 0, scored = 0;
-    for (int64_t first = 0; first < windows; first += VALID_BATCH) {
-        const int64_t count = windows - first < VALID_BATCH ? windows - first : VALID_BATCH;
-        struct pl_head_score head = {0};
-        pl_tape_reset(tape);
-        int32_t *ids = take_tokens(work, tape, count);
-        int32_t *targets = ids ? ids + count * work->batches.length : NULL;
-        if (!ids ||
-            pl_batches_windows_read(tape->context, &work->valid, first, count, ids, targets) ||
-            !score(work, tape, count, ids, targets, &head))
-            return tape->context->status;
-        nats += head.nats;
-        scored += (double)head.scored;
-    }
-    *mean = scored > 0 ? nats / scored : NAN;
-    return PL_OK;
-}
-
 /* ---- Data and model ------------------------------------------------------------------------ */
 
 /* The one that was given, or that of the checkpoint. */
-static enum pl_status open_tokenizer(struct work *work)
+static enum pl_status open_tokenizer(struct pl_language_work *work)
 {
     struct pl_context *context = &work->job.run->context;
     const struct pl_lm *lm = &work->lm;
@@ -178,13 +62,13 @@ static enum pl_status open_tokenizer(struct work *work)
 }
 
 /* DATA comes behind MODEL where there is one. */
-static const char *data_operand(const struct work *work)
+static const char *data_operand(const struct pl_language_work *work)
 {
     const struct pl_run *run = work->job.run;
     return pl_run_operand(run, pl_language_adapts(work->options) ? run->operand_count - 1 : 0);
 }
 
-static enum pl_status open_data(struct work *work)
+static enum pl_status open_data(struct pl_language_work *work)
 {
     const struct pl_run *run = work->job.run;
     struct pl_context *context = &work->job.run->context;
@@ -217,7 +101,7 @@ static enum pl_status open_data(struct work *work)
 
 /* ---- Parts of a model ---------------------------------------------------------------------- */
 
-static enum pl_status freeze(struct work *work)
+static enum pl_status freeze(struct pl_language_work *work)
 {
     struct pl_context *context = &work->job.run->context;
     struct pl_lm *lm = &work->lm;
@@ -265,7 +149,7 @@ static bool has_bare_maps(const struct pl_lm *lm)
     return maps > 0;
 }
 
-static void warn_of_model(const struct work *work)
+static void warn_of_model(const struct pl_language_work *work)
 {
     struct pl_context *context = &work->job.run->context;
     const int64_t window = window_of(&work->lm);
@@ -279,7 +163,7 @@ static void warn_of_model(const struct work *work)
 }
 
 /* The model of operand 0, with what is to be trained. */
-static enum pl_status take_model(struct work *work)
+static enum pl_status take_model(struct pl_language_work *work)
 {
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
@@ -305,7 +189,7 @@ static int64_t trained_elements(const struct pl_lm *lm)
 }
 
 /* What attention transfer came to, layer by layer: later ones are the harder. */
-static void report_layers(const struct work *work)
+static void report_layers(const struct pl_language_work *work)
 {
     const struct pl_lm *lm = &work->lm;
     struct pl_buffer text = {0};
@@ -319,7 +203,8 @@ static void report_layers(const struct work *work)
 }
 
 /* A setting that was given must be that of the model of the checkpoint. */
-static enum pl_status compare_settings(struct work *work, const struct pl_list *settings)
+static enum pl_status compare_settings(struct pl_language_work *work,
+                                       const struct pl_list *settings)
 {
     struct pl_context *context = &work->job.run->context;
     const struct pl_model_type *type = work->lm.type;
@@ -333,7 +218,7 @@ static enum pl_status compare_settings(struct work *work, const struct pl_list *
 }
 
 /* The model of the checkpoint, which must be what was asked for. */
-static enum pl_status read_model(struct work *work, const struct pl_model_type *type,
+static enum pl_status read_model(struct pl_language_work *work, const struct pl_model_type *type,
                                  const struct pl_list *settings)
 {
     struct pl_context *context = &work->job.run->context;
@@ -349,7 +234,7 @@ static enum pl_status read_model(struct work *work, const struct pl_model_type *
 }
 
 /* Both corpora must be of the model's tokens. */
-static enum pl_status expect(struct work *work, struct pl_corpus *corpus)
+static enum pl_status expect(struct pl_language_work *work, struct pl_corpus *corpus)
 {
     const struct pl_lm *lm = &work->lm;
     return pl_corpus_expect(&work->job.run->context, corpus, pl_lm_options(lm)->vocabulary,
@@ -362,7 +247,7 @@ static double training_bytes(const struct pl_lm *lm)
     return 4.0 * (double)sizeof(pl_real) * (double)lm->parameters.elements;
 }
 
-static enum pl_status make_model(struct work *work, const struct pl_model_type *type,
+static enum pl_status make_model(struct pl_language_work *work, const struct pl_model_type *type,
                                  const struct pl_list *settings)
 {
     struct pl_run *run = work->job.run;
@@ -388,12 +273,12 @@ static enum pl_status make_model(struct work *work, const struct pl_model_type *
 static enum pl_status write_model(void *self, struct pl_context *context,
                                   const struct pl_meta_node *training, struct pl_writer *writer)
 {
-    return pl_lm_write(context, &((struct work *)self)->lm, training, writer);
+    return pl_lm_write(context, &((struct pl_language_work *)self)->lm, training, writer);
 }
 
 static enum pl_status add_inputs(void *self, struct pl_context *context, struct pl_history *history)
 {
-    const struct work *work = self;
+    const struct pl_language_work *work = self;
     const bool stream = work->source.format == PL_FORMAT_STREAM;
     if (work->given.source &&
         pl_history_input(context, history, work->job.run->operands[0],
@@ -420,7 +305,7 @@ static double products(const struct pl_lm *lm)
     return sum;
 }
 
-static enum pl_status explain(struct work *work)
+static enum pl_status explain(struct pl_language_work *work)
 {
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
@@ -448,7 +333,7 @@ static const char *const *recipe_of(const struct pl_language_options *options)
     return options->transfer ? transfer_recipe : options->lora ? lora_recipe : recipe;
 }
 
-static enum pl_status check_operands(struct work *work, const struct pl_list *settings)
+static enum pl_status check_operands(struct pl_language_work *work, const struct pl_list *settings)
 {
     const struct pl_run *run = work->job.run;
     const struct pl_language_options *options = work->options;
@@ -474,7 +359,7 @@ static enum pl_status check_operands(struct work *work, const struct pl_list *se
                : PL_OK;
 }
 
-static enum pl_status train(struct work *work, const struct pl_model_type *type,
+static enum pl_status train(struct pl_language_work *work, const struct pl_model_type *type,
                             const struct pl_list *settings, struct pl_writer *writer)
 {
     struct pl_run *run = work->job.run;
@@ -501,7 +386,7 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
     if (work->options->transfer)
         work->job.objective.most_loss = INFINITY;
     if (work->valid.length && work->valid.share)
-        work->job.objective.validate = work->options->transfer ? validate_transfer : validate;
+        work->job.objective.validate = pl_language_validate;
     work->job.data = work->corpus.count;
     work->job.data_sum = pl_corpus_sum(&work->corpus);
     if (run->common.explain)
@@ -525,11 +410,11 @@ enum pl_status pl_train_language(struct pl_run *run, void *command,
                                  const struct pl_model_type *type, const struct pl_list *settings,
                                  struct pl_writer *writer)
 {
-    struct work work = {.options = language};
+    struct pl_language_work work = {.options = language};
     work.job = (struct pl_job){.run = run,
                                .command = command,
                                .options = options,
-                               .objective = {.self = &work, .loss = loss},
+                               .objective = {.self = &work, .loss = pl_language_loss},
                                .unit = "tokens",
                                .write = write_model,
                                .inputs = add_inputs};
