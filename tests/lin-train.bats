@@ -250,6 +250,11 @@ last one, 2024-01-20 23:00:00; --missing gap goes on without them" lin-train --u
     lin-train --explain -L 24 -H 6 waves.csv | grep -qx 'windows: {training: 614, validation: 86, test: 182}'
 }
 
+@test "completion knows the models" {
+    says 'gla' bash -c 'source <(lin-train --print-options bash)
+        COMP_WORDS=(lin-train -m gl) COMP_CWORD=2; _lin_train; echo "${COMPREPLY[*]}"'
+}
+
 @test "the closed form on ETTh1 meets the published protocol" {
     need_data data/series/ETTh1.csv
     for row in '96 0.3702 0.3915' '720 0.4344 0.4505'; do

@@ -38,8 +38,7 @@ static const struct pl_option settings[] = {
     PL_OPTIONS_END,
 };
 
-/* ---- Families of models: the options that mean something to each, beside those of the type ----
- */
+/* ---- Families of models: the options that mean something to each, beside its types' own ----- */
 
 static const struct pl_option forecaster_options[] = {
     PL_EPOCHS_OPTION(struct command, epochs),

@@ -219,6 +219,27 @@ void pl_help_made(const struct pl_settings *settings, FILE *out)
     }
 }
 
+/* What may follow an option, separated by blanks: the words of a CHOICE; of --model, what the tool
+ * can make.  False when that is not known. */
+static bool completions(const struct pl_settings *settings, const struct pl_option *option,
+                        char out[PL_WORDS_SIZE])
+{
+    struct pl_made made;
+    size_t size = 0;
+
+    if (option->type == PL_OPTION_CHOICE) {
+        pl_option_words(option, " ", out);
+        return true;
+    }
+    if (settings->tool->made == NULL || strcmp(option->name, "model") != 0)
+        return false;
+    out[0] = '\0';
+    for (size_t i = 0; settings->tool->made(i, &made) && size < PL_WORDS_SIZE; i++)
+        size +=
+            (size_t)snprintf(out + size, PL_WORDS_SIZE - size, "%s%s", i > 0 ? " " : "", made.name);
+    return true;
+}
+
 void pl_help_bash(const struct pl_settings *settings, FILE *out)
 {
     char words[PL_WORDS_SIZE], function[128];
@@ -235,9 +256,8 @@ void pl_help_bash(const struct pl_settings *settings, FILE *out)
                  "    COMPREPLY=()\n    case $before in\n");
     for (size_t i = 0; i < settings->count; i++) {
         const struct pl_option *option = settings->entries[i].option;
-        if (!is_shown(&settings->entries[i]) || option->type != PL_OPTION_CHOICE)
+        if (!is_shown(&settings->entries[i]) || !completions(settings, option, words))
             continue;
-        pl_option_words(option, " ", words);
         fprintf(out, "    ");
         if (option->letter != 0)
             fprintf(out, "-%c|", option->letter);
