@@ -189,7 +189,7 @@ static void no_memory_asked(void)
             stop_on(pl_lm_decoder_take(&context, &decoder, text(LENGTH) + t, 1));
         long before = counted_asked;
         size_t items = decoder.state.count;
-        CHECK(before > 0 || !counted);
+        CHECK(before > 0 || !counted());
         for (int64_t t = 3; t < LENGTH; t++)
             stop_on(pl_lm_decoder_take(&context, &decoder, text(LENGTH) + t, 1));
         CHECK(counted_asked == before && decoder.state.count == items);

@@ -211,7 +211,7 @@ static void no_memory_after_the_first_step(void)
         make(&step);
         run(&step, ROWS, true, threads);
         long before = counted_asked;
-        CHECK(before > 0 || !counted);
+        CHECK(before > 0 || !counted());
         for (int i = 0; i < 4; i++)
             run(&step, ROWS, true, threads);
         for (int i = 0; i < 4; i++)
