@@ -162,8 +162,8 @@ options() {
             awk -F '\t' '$4 == "key" && ($5 != "" || $3 == "flag") { print $1 }' | sort >"$T/valued"
         sed -n 's/^\([a-z0-9-]*\):.*/\1/p' "$T/config.yaml" | sort >"$T/lines"
         comm -23 "$T/valued" "$T/lines" | while read -r flag; do
-            "$1" "--$flag" 2>&1 </dev/null | grep -q ": --$flag is not for " || return
-        done
+            "$1" "--$flag" 2>&1 </dev/null | grep -q ": --$flag is not for " || exit 1
+        done || return
         comm -13 "$T/valued" "$T/lines" | { ! grep .; }
     }
     each config
