@@ -65,6 +65,25 @@ value() {
     wm-permute -q --spec spec.yaml a.plumb b.plumb | ts-diff - one.plumb
 }
 
+@test "heads of a state: gates, decays and the norm of values follow" {
+    for s in 1 2; do
+        lin-train -q -m deltanet --steps 2 --seq 16 --batch 2 --set dim=32 --set layers=1 --set heads=4 \
+            --set mlp=24 --set gate=yes --set out-gate=yes --seed $s "$TOP/README.md" -o d$s.plumb
+    done
+    wm-permute --print-spec d1.plumb d2.plumb >spec.yaml
+    says '  head: layer_0_head,  value: layer_0_value' sh -c 'grep -E "^  (head|value):" spec.yaml | paste -sd,'
+    wm-permute -q d1.plumb d2.plumb -o d3.plumb --permutation-out p.plumb
+    near "$(loss d3.plumb)" "$(loss d2.plumb)" 1e-6
+    wm-permute --apply p.plumb --inverse d3.plumb | ts-diff - d2.plumb
+    wm-permute -q --spec spec.yaml d1.plumb d2.plumb | ts-diff - d3.plumb
+    sed -i 's/^  value: layer_0_value/  value: layer_0_mlp/; s/^  head: layer_0_head/  head: layer_0_q/' spec.yaml
+    fails 3 "wm-permute: spec.yaml: heads: the group 'layer_0_q' is there twice" \
+        wm-permute --spec spec.yaml d1.plumb d2.plumb
+    sed -i '/^  head: layer_0_q/d' spec.yaml
+    fails 3 "wm-permute: group 'layer_0_mlp' has 24 units, expected one for each of 8 channels of a head's values" \
+        wm-permute --spec spec.yaml d1.plumb d2.plumb
+}
+
 @test "half-way, the mean, and shares of it" {
     wm-permute -q a.plumb b.plumb -o b2.plumb
     wm-permute -q --interpolate 0 a.plumb b.plumb | ts-diff - a.plumb

@@ -9,8 +9,9 @@
  *   language   embedding, layers of token mixing and gated MLP, head, under the names of the
  *   models     registry or of Llama's checkpoints.  One group, `residual`, for everything that
  *              touches the residual stream; one for the inside of each MLP; attention by heads.
- *              The insides of other mixers than attention stay as they are: convolutions and states
- *              tie their channels in ways of their own. */
+ *   gla,       by heads, too: channels of queries and keys meet in q'k, and what decays, filters or
+ *   deltanet   activates them does so one by one.  All heads share one norm of values and so one
+ *              order of these channels.  Other mixers' insides stay as they are. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -211,39 +212,113 @@ static enum pl_status add_stream_norm(struct derivation *derivation, const char 
     return status ? status : add(derivation, "residual", prefix, part);
 }
 
-/* q, k, v and o of softmax attention. */
+/* The groups of one layer's heads, by name. */
+struct head_names {
+    char text[PL_HEADS_GROUPS][32];
+};
+
+static struct head_names name_heads(int64_t index)
+{
+    static const char *const ends[PL_HEADS_GROUPS] = {"q", "k", "v", "o", "head", "value"};
+    struct head_names names;
+    for (int g = 0; g < PL_HEADS_GROUPS; g++)
+        snprintf(names.text[g], sizeof names.text[g], "layer_%lld_%s", (long long)index, ends[g]);
+    return names;
+}
+
+/* q, k, v and o below PREFIX, weights and biases. */
+static enum pl_status add_projections(struct derivation *derivation, const char *prefix,
+                                      const struct head_names *names)
+{
+    char axes[160], name[32];
+    enum pl_status status = PL_OK;
+    for (int i = 0; i < PL_HEADS_NEEDED && !status; i++) {
+        const char *group = names->text[i];
+        const bool out = i == PL_HEADS_O;
+        snprintf(axes, sizeof axes, out ? "residual %s" : "%s residual", group);
+        snprintf(name, sizeof name, "%c_proj.weight", "qkvo"[i]);
+        status = add(derivation, axes, prefix, name);
+        snprintf(name, sizeof name, "%c_proj.bias", "qkvo"[i]);
+        if (!status)
+            status = add(derivation, out ? "residual" : group, prefix, name);
+    }
+    return status;
+}
+
+/* Ties the groups of a layer together: those that some tensor has. */
+static enum pl_status tie_heads(struct derivation *derivation, const char *prefix,
+                                const struct head_names *names, bool rotary)
+{
+    const struct pl_tensor *q = find(derivation, "%s.q_proj.weight", prefix);
+    const struct pl_tensor *k = find(derivation, "%s.k_proj.weight", prefix);
+    const char *groups[PL_HEADS_GROUPS];
+    if (!q || !k || q->rank != 2 || k->rank != 2)
+        return pl_fail(derivation->context, PL_BAD_DATA, "'%s' has no matrices q_proj and k_proj",
+                       prefix);
+    if (count_heads(derivation))
+        return derivation->context->status;
+    for (int g = 0; g < PL_HEADS_GROUPS; g++)
+        groups[g] = g < PL_HEADS_NEEDED || pl_spec_find_group(derivation->spec, names->text[g]) >= 0
+                        ? names->text[g]
+                        : NULL;
+    const int64_t width = q->dims[0] / derivation->heads;
+    return pl_spec_add_heads(derivation->context, derivation->spec, groups, derivation->heads,
+                             width > 0 ? k->dims[0] / width : 0, rotary);
+}
+
+/* Softmax attention.  Channels of queries and keys stay where they turn, or where all heads share
+ * the norm before the product. */
 static enum pl_status add_attention(struct derivation *derivation, const char *prefix,
                                     int64_t index, bool rotary)
 {
-    static const char letters[] = "qkvo";
-    const struct pl_tensor *q = find(derivation, "%s.q_proj.weight", prefix);
-    const struct pl_tensor *k = find(derivation, "%s.k_proj.weight", prefix);
-    char group[4][32], axes[160], name[32];
-    const char *groups[4];
-    enum pl_status status = count_heads(derivation);
-    if (status || !k)
-        return status ? status
-                      : pl_fail(derivation->context, PL_BAD_DATA, "'%s' has q_proj but no k_proj",
-                                prefix);
-    for (int i = 0; i < 4 && !status; i++) {
-        snprintf(group[i], sizeof group[i], "layer_%lld_%c", (long long)index, letters[i]);
-        groups[i] = group[i];
-        snprintf(axes, sizeof axes, i < 3 ? "%s residual" : "residual %s", group[i]);
-        snprintf(name, sizeof name, "%c_proj.weight", letters[i]);
-        status = add(derivation, axes, prefix, name);
-        snprintf(name, sizeof name, "%c_proj.bias", letters[i]);
-        if (!status)
-            status = add(derivation, i < 3 ? group[i] : "residual", prefix, name);
-    }
+    const struct head_names names = name_heads(index);
+    const bool normed = find(derivation, "%s.q_norm.weight", prefix);
+    enum pl_status status = add_projections(derivation, prefix, &names);
     if (!status)
         status = add(derivation, "~", prefix, "q_norm.weight");
     if (!status)
         status = add(derivation, "~", prefix, "k_norm.weight");
-    int64_t width = q->dims[0] / derivation->heads;
-    int64_t kv_heads = width > 0 ? k->dims[0] / width : 0;
-    return status ? status
-                  : pl_spec_add_heads(derivation->context, derivation->spec, groups,
-                                      derivation->heads, kv_heads, rotary);
+    return status ? status : tie_heads(derivation, prefix, &names, rotary || normed);
+}
+
+/* Linear attention with a state: gla and deltanet. */
+static enum pl_status add_state_mixer(struct derivation *derivation, const char *prefix,
+                                      int64_t index)
+{
+    const struct head_names names = name_heads(index);
+    static const struct {
+        const char *name;
+        enum pl_heads_group group;
+        const char *behind; /* further axes */
+    } parts[] = {
+        {"q_conv1d.weight", PL_HEADS_Q, " ~ ~"},
+        {"k_conv1d.weight", PL_HEADS_K, " ~ ~"},
+        {"v_conv1d.weight", PL_HEADS_V, " ~ ~"},
+        {"g_proj.weight", PL_HEADS_O, " residual"},
+        {"b_proj.weight", PL_HEADS_HEAD, " residual"},
+        {"a_proj.weight", PL_HEADS_HEAD, " residual"},
+        {"A_log", PL_HEADS_HEAD, ""},
+        {"dt_bias", PL_HEADS_HEAD, ""},
+        {"gk_proj.1.bias", PL_HEADS_K, ""},
+        {"g_norm_swish_gate.weight", PL_HEADS_VALUE, ""},
+        {"g_norm.weight", PL_HEADS_VALUE, ""},
+        {"o_norm.weight", PL_HEADS_VALUE, ""},
+    };
+    char axes[160], low[32];
+    enum pl_status status = add_projections(derivation, prefix, &names);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && !status; i++) {
+        snprintf(axes, sizeof axes, "%s%s", names.text[parts[i].group], parts[i].behind);
+        status = add(derivation, axes, prefix, parts[i].name);
+    }
+    /* The narrow map to gla's decays is linear: its inside is a group of its own. */
+    snprintf(low, sizeof low, "layer_%lld_gk", (long long)index);
+    snprintf(axes, sizeof axes, "%s residual", low);
+    if (!status)
+        status = add(derivation, axes, prefix, "gk_proj.0.weight");
+    snprintf(axes, sizeof axes, "%s %s", names.text[PL_HEADS_K], low);
+    if (!status)
+        status = add(derivation, axes, prefix, "gk_proj.1.weight");
+    return status ? status : tie_heads(derivation, prefix, &names, false);
 }
 
 /* The axes of a mixer's tensor that touch the residual stream of dim channels. */
@@ -289,29 +364,33 @@ static enum pl_status add_mlp(struct derivation *derivation, const char *prefix,
     return status;
 }
 
+/* The registry's own models say what mixes their tokens; a checkpoint by these names is a
+ * transformer. */
+static bool is_model(const struct derivation *derivation, const char *name)
+{
+    const struct pl_meta_node *type =
+        pl_meta_find(pl_bundle_document(derivation->model, "model"), "type");
+    const bool said = type && type->kind == PL_META_SCALAR;
+    return strcmp(said ? type->text : "transformer", name) == 0;
+}
+
 static enum pl_status add_block(struct derivation *derivation, const struct naming *naming,
-                                const char *layer, int64_t index, int64_t dim, bool attention)
+                                const char *layer, int64_t index, int64_t dim)
 {
     char mix[LAYER_SIZE + 32], mlp[LAYER_SIZE + 32];
     const bool rotary = !find(derivation, "%s.weight", naming->positions);
     snprintf(mix, sizeof mix, "%s.%s", layer, naming->mix);
     snprintf(mlp, sizeof mlp, "%s.%s", layer, naming->mlp);
     enum pl_status status = add_stream_norm(derivation, layer, naming->mix_norm);
-    if (!status)
-        status = attention ? add_attention(derivation, mix, index, rotary)
-                           : add_mixer(derivation, mix, dim);
+    if (!status && is_model(derivation, "transformer"))
+        status = add_attention(derivation, mix, index, rotary);
+    else if (!status && (is_model(derivation, "gla") || is_model(derivation, "deltanet")))
+        status = add_state_mixer(derivation, mix, index);
+    else if (!status)
+        status = add_mixer(derivation, mix, dim);
     if (!status)
         status = add_stream_norm(derivation, layer, naming->mlp_norm);
     return status ? status : add_mlp(derivation, mlp, index);
-}
-
-/* The registry's own models say what mixes their tokens; a checkpoint by these names has attention.
- */
-static bool has_attention(const struct derivation *derivation)
-{
-    const struct pl_meta_node *type =
-        pl_meta_find(pl_bundle_document(derivation->model, "model"), "type");
-    return !type || type->kind != PL_META_SCALAR || strcmp(type->text, "transformer") == 0;
 }
 
 static enum pl_status add_language_model(struct derivation *derivation, const struct naming *naming)
@@ -326,7 +405,7 @@ static enum pl_status add_language_model(struct derivation *derivation, const st
         snprintf(layer, sizeof layer, naming->layer, (long long)i);
         if (!find(derivation, "%s.%s.up_proj.weight", layer, naming->mlp))
             break;
-        status = add_block(derivation, naming, layer, i, dim, has_attention(derivation));
+        status = add_block(derivation, naming, layer, i, dim);
     }
     if (!status)
         status = add_stream_norm(derivation, "", naming->norm);

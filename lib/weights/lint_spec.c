@@ -35,9 +35,14 @@ static void check_group(struct lint *lint, const struct pl_spec_tensor *tensor, 
 {
     const struct pl_spec_axis *place = &tensor->axes[axis];
     struct pl_spec_group *group = &lint->spec->groups[place->group];
-    for (int k = 0; k < axis; k++)
-        if (tensor->axes[k].group == place->group)
+    for (int k = 0; k < axis; k++) {
+        const int64_t other = tensor->axes[k].group;
+        if (other == place->group)
             miss(lint, "'%s' has group '%s' on axes %d and %d", tensor->name, group->name, k, axis);
+        else if (other >= 0 && group->heads >= 0 && lint->spec->groups[other].heads == group->heads)
+            miss(lint, "'%s' has groups '%s' and '%s' of the same heads on axes %d and %d",
+                 tensor->name, lint->spec->groups[other].name, group->name, k, axis);
+    }
     if (length % place->width) {
         miss(lint, "'%s': axis %d of %lld is no multiple of %lld places", tensor->name, axis,
              (long long)length, (long long)place->width);
@@ -97,24 +102,48 @@ static void check_tensor(struct lint *lint, const struct pl_spec_tensor *place)
     check_shapes(lint, place->name, tensor);
 }
 
+/* The width of a head in one of its groups. */
+static int64_t head_width(struct lint *lint, const struct pl_spec_heads *heads,
+                          enum pl_heads_group which)
+{
+    const bool queries = which == PL_HEADS_Q || which == PL_HEADS_O;
+    const struct pl_spec_group *group = &lint->spec->groups[heads->groups[which]];
+    const int64_t count = queries ? heads->heads : heads->kv_heads;
+    if (group->size % count)
+        miss(lint, "group '%s' of %lld units has no %lld heads", group->name,
+             (long long)group->size, (long long)count);
+    return group->size / count;
+}
+
+static void check_widths(struct lint *lint, const struct pl_spec_heads *heads,
+                         enum pl_heads_group a, enum pl_heads_group b)
+{
+    const int64_t of_a = head_width(lint, heads, a), of_b = head_width(lint, heads, b);
+    if (of_a != of_b)
+        miss(lint, "heads of '%s' and '%s' differ in width: %lld and %lld",
+             lint->spec->groups[heads->groups[a]].name, lint->spec->groups[heads->groups[b]].name,
+             (long long)of_a, (long long)of_b);
+}
+
+/* One of the groups that need not be there. */
+static void check_size(struct lint *lint, const struct pl_spec_heads *heads,
+                       enum pl_heads_group which, int64_t size, const char *each)
+{
+    if (heads->groups[which] < 0)
+        return;
+    const struct pl_spec_group *group = &lint->spec->groups[heads->groups[which]];
+    if (group->size != size)
+        miss(lint, "group '%s' has %lld units, expected one for each of %lld %s", group->name,
+             (long long)group->size, (long long)size, each);
+}
+
 static void check_heads(struct lint *lint, const struct pl_spec_heads *heads)
 {
-    const struct pl_spec_group *groups = lint->spec->groups;
-    const int64_t group[] = {heads->q, heads->k, heads->v, heads->o};
-    const int64_t count[] = {heads->heads, heads->kv_heads, heads->kv_heads, heads->heads};
-    int64_t width[4];
-    for (int i = 0; i < 4; i++) {
-        width[i] = groups[group[i]].size / count[i];
-        if (width[i] * count[i] != groups[group[i]].size)
-            miss(lint, "group '%s' of %lld units has no %lld heads", groups[group[i]].name,
-                 (long long)groups[group[i]].size, (long long)count[i]);
-    }
-    if (width[0] != width[1])
-        miss(lint, "heads of '%s' and '%s' differ in width: %lld and %lld", groups[heads->q].name,
-             groups[heads->k].name, (long long)width[0], (long long)width[1]);
-    if (width[2] != width[3])
-        miss(lint, "heads of '%s' and '%s' differ in width: %lld and %lld", groups[heads->v].name,
-             groups[heads->o].name, (long long)width[2], (long long)width[3]);
+    const int64_t values = lint->spec->groups[heads->groups[PL_HEADS_V]].size / heads->kv_heads;
+    check_widths(lint, heads, PL_HEADS_Q, PL_HEADS_K);
+    check_widths(lint, heads, PL_HEADS_V, PL_HEADS_O);
+    check_size(lint, heads, PL_HEADS_HEAD, heads->kv_heads, "heads of keys and values");
+    check_size(lint, heads, PL_HEADS_VALUE, values, "channels of a head's values");
 }
 
 /* A norm that is left behind breaks the function silently. */

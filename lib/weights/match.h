@@ -23,12 +23,6 @@ void pl_permutations_release(struct pl_permutations *permutations);
 void pl_permutations_copy(struct pl_permutations *to, const struct pl_permutations *from,
                           const struct pl_permutation_spec *spec);
 
-/* What is solved at once: a group, or the four of an attention layer. */
-struct pl_match_part {
-    int64_t group; /* the first, if several */
-    int64_t heads; /* index in the specification; -1: a single group */
-};
-
 /* Two models, seen through a specification. */
 struct pl_matching {
     const struct pl_permutation_spec *spec;
@@ -57,6 +51,9 @@ enum pl_status pl_match_tensors(struct pl_context *context, struct pl_arena *are
 enum pl_status pl_match_weights(struct pl_context *context, struct pl_matching *matching,
                                 struct pl_permutations *permutations) PL_MUST_CHECK;
 
+/* Whether a tensor has a say in the order. */
+bool pl_match_includes(const struct pl_matching *matching, size_t tensor);
+
 /* scores[i, j]: what J gains from unit j of B standing at place i of the group, all other groups
  * as in permutations.  [size, size] */
 enum pl_status pl_match_scores(struct pl_context *context, const struct pl_matching *matching,
@@ -71,12 +68,14 @@ enum pl_status pl_match_measure(struct pl_context *context, const struct pl_matc
                                 int64_t *const *permutations,
                                 struct pl_match_sums *sums) PL_MUST_CHECK;
 
-/* The best permutations of an attention layer's heads and of channels inside them: scores of its
- * groups q, k, v, o -> permutations of these; see match_heads.c.  *value: the sum of their
- * scores.  pairs: NULL, or [kv_heads, kv_heads], the best score of each pair of heads. */
+/* The best permutations of an attention layer's heads and of channels inside them, from the scores
+ * of its groups (those of groups that it does not have are not looked at); see match_heads.c.
+ * *value: the sum of their scores.  pairs: NULL, or [kv_heads, kv_heads], the best score of each
+ * pair of heads. */
 enum pl_status pl_match_heads(struct pl_context *context, const struct pl_permutation_spec *spec,
-                              const struct pl_spec_heads *heads, double *const scores[4],
-                              int64_t *const permutations[4], double *value,
+                              const struct pl_spec_heads *heads,
+                              double *const scores[PL_HEADS_GROUPS],
+                              int64_t *const permutations[PL_HEADS_GROUPS], double *value,
                               double *pairs) PL_MUST_CHECK;
 
 #endif

@@ -26,75 +26,104 @@ enum { MOST_ROUNDS = 20 };
 struct inside {
     int64_t *queries; /* [share] which query head of B's set stands where */
     int64_t *qk, *vo; /* [qk_width], [vo_width] channels */
-    double score;
+    double score;     /* without that of the head's own unit */
 };
 
 struct job {
     const struct pl_spec_heads *heads;
-    const double *q, *k, *v, *o; /* scores of the groups */
-    int64_t share;               /* query heads of a set */
-    int64_t qk_width, vo_width;  /* channels of a head */
-    int64_t sizes[4];            /* of the groups */
-    struct inside *pairs;        /* [sets of A, sets of B] */
+    const double *const *scores; /* of the groups */
+    int64_t sizes[PL_HEADS_GROUPS];
+    int64_t share;              /* query heads of a set */
+    int64_t qk_width, vo_width; /* channels of a head */
+    struct inside *pairs;       /* [sets of A, sets of B] */
+    const int64_t *values; /* the order of channels of values that all heads have; NULL: free */
 };
 
 /* Adds the square block of scores for heads a and b of a group. */
-static void add_block(const double *scores, int64_t size, int64_t a, int64_t b, int64_t width,
-                      double *sum)
+static void add_block(const struct job *job, enum pl_heads_group group, int64_t a, int64_t b,
+                      int64_t width, double *sum)
 {
-    const double *from = scores + a * width * size + b * width;
+    const int64_t size = job->sizes[group];
+    const double *from = job->scores[group] + a * width * size + b * width;
     for (int64_t i = 0; i < width; i++)
         for (int64_t j = 0; j < width; j++)
             sum[i * width + j] += from[i * size + j];
 }
 
-static double block_value(const double *scores, int64_t size, int64_t a, int64_t b, int64_t width,
-                          const int64_t *channels)
+static double block_value(const struct job *job, enum pl_heads_group group, int64_t a, int64_t b,
+                          int64_t width, const int64_t *channels)
 {
-    const double *from = scores + a * width * size + b * width;
+    const int64_t size = job->sizes[group];
+    const double *from = job->scores[group] + a * width * size + b * width;
     double sum = 0;
     for (int64_t i = 0; i < width; i++)
         sum += from[i * size + channels[i]];
     return sum;
 }
 
-/* The order of channels that two groups share, given that of query heads (NULL: left out). */
-static enum pl_status order_channels(struct pl_context *context, const struct job *job, int64_t a,
-                                     int64_t b, const int64_t *queries, bool values, double *sum,
-                                     int64_t *channels)
+/* Adds the scores of channels of values for sets a and b, given the order of query heads (NULL:
+ * left out). */
+static void add_values(const struct job *job, int64_t a, int64_t b, const int64_t *queries,
+                       double *sum)
 {
-    const int64_t width = values ? job->vo_width : job->qk_width;
-    const double *shared = values ? job->v : job->k, *each = values ? job->o : job->q;
-    memset(sum, 0, (size_t)(width * width) * sizeof *sum);
-    add_block(shared, job->sizes[values ? 2 : 1], a, b, width, sum);
+    add_block(job, PL_HEADS_V, a, b, job->vo_width, sum);
     for (int64_t r = 0; queries && r < job->share; r++)
-        add_block(each, job->sizes[values ? 3 : 0], a * job->share + r, b * job->share + queries[r],
-                  width, sum);
-    return pl_assign(context, PL_ASSIGN_MOST, sum, width, channels, NULL, NULL, NULL);
+        add_block(job, PL_HEADS_O, a * job->share + r, b * job->share + queries[r], job->vo_width,
+                  sum);
+}
+
+static void add_keys(const struct job *job, int64_t a, int64_t b, const int64_t *queries,
+                     double *sum)
+{
+    add_block(job, PL_HEADS_K, a, b, job->qk_width, sum);
+    for (int64_t r = 0; queries && r < job->share; r++)
+        add_block(job, PL_HEADS_Q, a * job->share + r, b * job->share + queries[r], job->qk_width,
+                  sum);
+}
+
+/* The order of channels, given that of query heads (NULL: left out), where it is free. */
+static enum pl_status order_channels(struct pl_context *context, const struct job *job, int64_t a,
+                                     int64_t b, const int64_t *queries, double *sum,
+                                     struct inside *inside)
+{
+    const int64_t qk = job->qk_width, vo = job->vo_width;
+    enum pl_status status = PL_OK;
+    if (!job->heads->rotary) {
+        memset(sum, 0, (size_t)(qk * qk) * sizeof *sum);
+        add_keys(job, a, b, queries, sum);
+        status = pl_assign(context, PL_ASSIGN_MOST, sum, qk, inside->qk, NULL, NULL, NULL);
+    }
+    if (status || job->values)
+        return status;
+    memset(sum, 0, (size_t)(vo * vo) * sizeof *sum);
+    add_values(job, a, b, queries, sum);
+    return pl_assign(context, PL_ASSIGN_MOST, sum, vo, inside->vo, NULL, NULL, NULL);
+}
+
+/* What query head b of B is worth in the place of query head a. */
+static double query_value(const struct job *job, int64_t a, int64_t b, const struct inside *inside)
+{
+    return block_value(job, PL_HEADS_Q, a, b, job->qk_width, inside->qk) +
+           block_value(job, PL_HEADS_O, a, b, job->vo_width, inside->vo);
 }
 
 /* The order of query heads, given that of channels. */
 static enum pl_status order_queries(struct pl_context *context, const struct job *job, int64_t a,
                                     int64_t b, struct inside *inside, double *sum)
 {
-    for (int64_t r = 0; r < job->share; r++)
-        for (int64_t s = 0; s < job->share; s++)
-            sum[r * job->share + s] = block_value(job->q, job->sizes[0], a * job->share + r,
-                                                  b * job->share + s, job->qk_width, inside->qk) +
-                                      block_value(job->o, job->sizes[3], a * job->share + r,
-                                                  b * job->share + s, job->vo_width, inside->vo);
-    return pl_assign(context, PL_ASSIGN_MOST, sum, job->share, inside->queries, NULL, NULL, NULL);
+    const int64_t share = job->share;
+    for (int64_t r = 0; r < share; r++)
+        for (int64_t s = 0; s < share; s++)
+            sum[r * share + s] = query_value(job, a * share + r, b * share + s, inside);
+    return pl_assign(context, PL_ASSIGN_MOST, sum, share, inside->queries, NULL, NULL, NULL);
 }
 
 static double inside_score(const struct job *job, int64_t a, int64_t b, const struct inside *inside)
 {
-    double sum = block_value(job->k, job->sizes[1], a, b, job->qk_width, inside->qk) +
-                 block_value(job->v, job->sizes[2], a, b, job->vo_width, inside->vo);
+    double sum = block_value(job, PL_HEADS_K, a, b, job->qk_width, inside->qk) +
+                 block_value(job, PL_HEADS_V, a, b, job->vo_width, inside->vo);
     for (int64_t r = 0; r < job->share; r++)
-        sum += block_value(job->q, job->sizes[0], a * job->share + r,
-                           b * job->share + inside->queries[r], job->qk_width, inside->qk) +
-               block_value(job->o, job->sizes[3], a * job->share + r,
-                           b * job->share + inside->queries[r], job->vo_width, inside->vo);
+        sum += query_value(job, a * job->share + r, b * job->share + inside->queries[r], inside);
     return sum;
 }
 
@@ -103,11 +132,7 @@ static enum pl_status improve(struct pl_context *context, const struct job *job,
                               int64_t b, struct inside *inside, double *sum)
 {
     enum pl_status status = job->share > 1 ? order_queries(context, job, a, b, inside, sum) : PL_OK;
-    if (!status && !job->heads->rotary)
-        status = order_channels(context, job, a, b, inside->queries, false, sum, inside->qk);
-    if (!status)
-        status = order_channels(context, job, a, b, inside->queries, true, sum, inside->vo);
-    return status;
+    return status ? status : order_channels(context, job, a, b, inside->queries, sum, inside);
 }
 
 static enum pl_status solve_inside(struct pl_context *context, const struct job *job, int64_t a,
@@ -115,11 +140,9 @@ static enum pl_status solve_inside(struct pl_context *context, const struct job 
 {
     pl_permutation_identity(inside->queries, job->share);
     pl_permutation_identity(inside->qk, job->qk_width);
-    enum pl_status status = PL_OK;
-    if (!job->heads->rotary)
-        status = order_channels(context, job, a, b, NULL, false, sum, inside->qk);
-    if (!status)
-        status = order_channels(context, job, a, b, NULL, true, sum, inside->vo);
+    if (job->values)
+        memcpy(inside->vo, job->values, (size_t)job->vo_width * sizeof *inside->vo);
+    enum pl_status status = order_channels(context, job, a, b, NULL, sum, inside);
     inside->score = -INFINITY;
     for (int round = 0; round < (job->share > 1 ? MOST_ROUNDS : 1) && !status; round++) {
         status = improve(context, job, a, b, inside, sum);
@@ -171,49 +194,107 @@ static void place_head(int64_t *permutation, int64_t a, int64_t b, int64_t width
         permutation[a * width + i] = b * width + channels[i];
 }
 
-static void place_sets(const struct job *job, const int64_t *sets, int64_t *const permutations[4])
+static void place_sets(const struct job *job, const int64_t *sets,
+                       int64_t *const permutations[PL_HEADS_GROUPS])
 {
-    for (int64_t a = 0; a < job->heads->kv_heads; a++) {
+    const int64_t count = job->heads->kv_heads, share = job->share;
+    const int64_t qk = job->qk_width, vo = job->vo_width;
+    for (int64_t a = 0; a < count; a++) {
         const int64_t b = sets[a];
-        const struct inside *inside = &job->pairs[a * job->heads->kv_heads + b];
-        place_head(permutations[1], a, b, job->qk_width, inside->qk);
-        place_head(permutations[2], a, b, job->vo_width, inside->vo);
-        for (int64_t r = 0; r < job->share; r++) {
-            int64_t from = a * job->share + r, to = b * job->share + inside->queries[r];
-            place_head(permutations[0], from, to, job->qk_width, inside->qk);
-            place_head(permutations[3], from, to, job->vo_width, inside->vo);
+        const struct inside *inside = &job->pairs[a * count + b];
+        place_head(permutations[PL_HEADS_K], a, b, qk, inside->qk);
+        place_head(permutations[PL_HEADS_V], a, b, vo, inside->vo);
+        for (int64_t r = 0; r < share; r++) {
+            const int64_t from = a * share + r, to = b * share + inside->queries[r];
+            place_head(permutations[PL_HEADS_Q], from, to, qk, inside->qk);
+            place_head(permutations[PL_HEADS_O], from, to, vo, inside->vo);
         }
     }
+    if (job->heads->groups[PL_HEADS_HEAD] >= 0)
+        memcpy(permutations[PL_HEADS_HEAD], sets, (size_t)count * sizeof *sets);
+    if (job->values)
+        memcpy(permutations[PL_HEADS_VALUE], job->values, (size_t)vo * sizeof *sets);
+}
+
+/* ---- Sets to sets ------------------------------------------------------------------------ */
+
+/* The best inside of each pair, and which set goes where.  best: [sets, sets], the scores. */
+static enum pl_status assign_sets(struct pl_context *context, struct job *job, double *best,
+                                  int64_t *sets, double *value)
+{
+    const int64_t count = job->heads->kv_heads;
+    const bool own = job->heads->groups[PL_HEADS_HEAD] >= 0;
+    enum pl_status status = pl_parallel(context, count * count, solve_pair, job);
+    for (int64_t i = 0; i < count * count && !status; i++)
+        best[i] = job->pairs[i].score + (own ? job->scores[PL_HEADS_HEAD][i] : 0);
+    if (!status)
+        status = pl_assign(context, PL_ASSIGN_MOST, best, count, sets, value, NULL, NULL);
+    for (int64_t i = 0; job->values && i < job->vo_width && !status; i++)
+        *value += job->scores[PL_HEADS_VALUE][i * job->vo_width + job->values[i]];
+    return status;
+}
+
+/* The order of channels of values that suits all heads best, given which goes where. */
+static enum pl_status order_values(struct pl_context *context, const struct job *job,
+                                   const int64_t *sets, double *sum, int64_t *values)
+{
+    const int64_t count = job->heads->kv_heads, width = job->vo_width;
+    memcpy(sum, job->scores[PL_HEADS_VALUE], (size_t)(width * width) * sizeof *sum);
+    for (int64_t a = 0; a < count; a++)
+        add_values(job, a, sets[a], job->pairs[a * count + sets[a]].queries, sum);
+    return pl_assign(context, PL_ASSIGN_MOST, sum, width, values, NULL, NULL, NULL);
+}
+
+/* From sets that were assigned with channels free in each; the best that is found is placed. */
+static enum pl_status share_values(struct pl_context *context, struct pl_arena *arena,
+                                   struct job *job, double *best, int64_t *sets,
+                                   int64_t *const permutations[PL_HEADS_GROUPS], double *value)
+{
+    const int64_t width = job->vo_width;
+    double *sum = pl_arena_new(context, arena, (size_t)(width * width), sizeof *sum), next;
+    int64_t *values = pl_arena_new(context, arena, (size_t)width, sizeof *values);
+    enum pl_status status = sum && values ? PL_OK : context->status;
+    *value = -INFINITY;
+    for (int round = 0; round < MOST_ROUNDS && !status; round++) {
+        status = order_values(context, job, sets, sum, values);
+        job->values = values;
+        if (!status)
+            status = assign_sets(context, job, best, sets, &next);
+        if (status || !(next > *value))
+            break;
+        *value = next;
+        place_sets(job, sets, permutations);
+    }
+    return status;
 }
 
 enum pl_status pl_match_heads(struct pl_context *context, const struct pl_permutation_spec *spec,
-                              const struct pl_spec_heads *heads, double *const scores[4],
-                              int64_t *const permutations[4], double *value, double *pairs)
+                              const struct pl_spec_heads *heads,
+                              double *const scores[PL_HEADS_GROUPS],
+                              int64_t *const permutations[PL_HEADS_GROUPS], double *value,
+                              double *pairs)
 {
-    const int64_t sets = heads->kv_heads, groups[] = {heads->q, heads->k, heads->v, heads->o};
+    const int64_t sets = heads->kv_heads;
     struct pl_arena arena = {0};
-    struct job job = {
-        .heads = heads, .q = scores[0], .k = scores[1], .v = scores[2], .o = scores[3]};
+    struct job job = {.heads = heads, .scores = (const double *const *)scores};
+    for (int i = 0; i < PL_HEADS_GROUPS; i++)
+        job.sizes[i] = heads->groups[i] < 0 ? 0 : spec->groups[heads->groups[i]].size;
     job.share = heads->heads / sets;
-    for (int i = 0; i < 4; i++)
-        job.sizes[i] = spec->groups[groups[i]].size;
-    job.qk_width = job.sizes[1] / sets;
-    job.vo_width = job.sizes[2] / sets;
+    job.qk_width = job.sizes[PL_HEADS_K] / sets;
+    job.vo_width = job.sizes[PL_HEADS_V] / sets;
     enum pl_status status = take_pairs(context, &arena, &job);
     double *best = pl_arena_new(context, &arena, (size_t)(sets * sets), sizeof *best);
     int64_t *order = pl_arena_new(context, &arena, (size_t)sets, sizeof *order);
     if (!status && (!best || !order))
         status = context->status;
     if (!status)
-        status = pl_parallel(context, sets * sets, solve_pair, &job);
-    for (int64_t i = 0; i < sets * sets && !status; i++)
-        best[i] = job.pairs[i].score;
-    if (!status)
-        status = pl_assign(context, PL_ASSIGN_MOST, best, sets, order, value, NULL, NULL);
-    if (!status)
-        place_sets(&job, order, permutations);
+        status = assign_sets(context, &job, best, order, value);
     if (!status && pairs)
         memcpy(pairs, best, (size_t)(sets * sets) * sizeof *pairs);
+    if (!status && heads->groups[PL_HEADS_VALUE] >= 0)
+        status = share_values(context, &arena, &job, best, order, permutations, value);
+    else if (!status)
+        place_sets(&job, order, permutations);
     pl_arena_release(&arena);
     return status;
 }

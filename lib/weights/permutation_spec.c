@@ -136,17 +136,20 @@ enum pl_status pl_spec_add(struct pl_context *context, struct pl_permutation_spe
 }
 
 enum pl_status pl_spec_add_heads(struct pl_context *context, struct pl_permutation_spec *spec,
-                                 const char *const groups[4], int64_t heads, int64_t kv_heads,
-                                 bool rotary)
+                                 const char *const groups[PL_HEADS_GROUPS], int64_t heads,
+                                 int64_t kv_heads, bool rotary)
 {
-    int64_t found[4];
-    for (int i = 0; i < 4; i++) {
-        found[i] = pl_spec_find_group(spec, groups[i]);
-        if (found[i] < 0)
+    struct pl_spec_heads added = {.heads = heads, .kv_heads = kv_heads, .rotary = rotary};
+    for (int i = 0; i < PL_HEADS_GROUPS; i++) {
+        const int64_t found = groups[i] ? pl_spec_find_group(spec, groups[i]) : -1;
+        added.groups[i] = found;
+        if (!groups[i])
+            continue;
+        if (found < 0)
             return pl_fail(context, PL_BAD_DATA, "heads: no tensor has the group '%s'", groups[i]);
-        if (spec->groups[found[i]].heads >= 0)
+        if (spec->groups[found].heads >= 0)
             return pl_fail(context, PL_BAD_DATA, "heads: the group '%s' is there twice", groups[i]);
-        spec->groups[found[i]].heads = (int64_t)spec->heads_count;
+        spec->groups[found].heads = (int64_t)spec->heads_count;
     }
     if (heads < 1 || kv_heads < 1 || heads % kv_heads)
         return pl_fail(context, PL_BAD_DATA,
@@ -157,12 +160,13 @@ enum pl_status pl_spec_add_heads(struct pl_context *context, struct pl_permutati
              sizeof *spec->heads))
         return context->status;
     spec->heads = list;
-    spec->heads[spec->heads_count++] =
-        (struct pl_spec_heads){found[0], found[1], found[2], found[3], heads, kv_heads, rotary};
+    spec->heads[spec->heads_count++] = added;
     return PL_OK;
 }
 
 /* ---- YAML -------------------------------------------------------------------------------- */
+
+static const char *const heads_keys[PL_HEADS_GROUPS] = {"q", "k", "v", "o", "head", "value"};
 
 static enum pl_status misplaced(struct pl_context *context, const struct pl_meta_node *node,
                                 const char *expected)
@@ -196,17 +200,16 @@ static enum pl_status read_tensor(struct pl_context *context, struct pl_permutat
 static enum pl_status read_heads(struct pl_context *context, struct pl_permutation_spec *spec,
                                  const struct pl_meta_node *node)
 {
-    static const char *const keys[] = {"q", "k", "v", "o"};
-    const char *groups[4] = {NULL};
+    const char *groups[PL_HEADS_GROUPS] = {NULL};
     int64_t heads = 0, kv_heads = 0;
     bool rotary = false;
     if (node->kind != PL_META_MAP)
         return misplaced(context, node, "a map with q, k, v, o, n_head");
-    for (int i = 0; i < 4; i++) {
-        if (pl_meta_text(context, node, keys[i], &groups[i]))
+    for (int i = 0; i < PL_HEADS_GROUPS; i++) {
+        if (pl_meta_text(context, node, heads_keys[i], &groups[i]))
             return pl_fail_at(context, "heads");
-        if (!groups[i])
-            return pl_fail(context, PL_BAD_DATA, "heads: '%s' is missing", keys[i]);
+        if (!groups[i] && i < PL_HEADS_NEEDED)
+            return pl_fail(context, PL_BAD_DATA, "heads: '%s' is missing", heads_keys[i]);
     }
     if (pl_meta_int(context, node, "n_head", &heads) ||
         pl_meta_int(context, node, "n_kv_head", &kv_heads) ||
@@ -285,10 +288,10 @@ static void write_heads(struct pl_context *context, const struct pl_permutation_
     for (size_t i = 0; i < spec->heads_count; i++) {
         const struct pl_spec_heads *heads = &spec->heads[i];
         struct pl_meta_node *map = pl_meta_add_map(context, meta, list, NULL);
-        pl_meta_add_text(context, meta, map, "q", spec->groups[heads->q].name);
-        pl_meta_add_text(context, meta, map, "k", spec->groups[heads->k].name);
-        pl_meta_add_text(context, meta, map, "v", spec->groups[heads->v].name);
-        pl_meta_add_text(context, meta, map, "o", spec->groups[heads->o].name);
+        for (int g = 0; g < PL_HEADS_GROUPS; g++)
+            if (heads->groups[g] >= 0)
+                pl_meta_add_text(context, meta, map, heads_keys[g],
+                                 spec->groups[heads->groups[g]].name);
         pl_meta_add_int(context, meta, map, "n_head", heads->heads);
         pl_meta_add_int(context, meta, map, "n_kv_head", heads->kv_heads);
         pl_meta_add_bool(context, meta, map, "rotary", heads->rotary);

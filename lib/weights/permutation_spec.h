@@ -19,7 +19,10 @@
  * which order is chosen; running statistics of a norm are buffers by their names already.  heads
  * ties the groups of one attention layer together, the rows of q, k and v and the columns of o:
  * whole heads are exchanged, those that share keys and values together, and channels inside a head;
- * with rotary positions channels of q and k stay, since each pair turns with its own speed.
+ * with rotary positions channels of q and k stay, since each pair turns with its own speed.  Two
+ * more groups may be tied to them: `head`, with one unit for each head of keys and values, for what
+ * a layer has one number a head of; and `value`, with one unit for each channel of a head's values,
+ * for a norm that all heads share, which then have one order of these channels.
  *
  * (Ainsworth, Hayase, Srinivasa: Git Re-Basin, ICLR 2023, arXiv 2209.04836, appendix.) */
 #ifndef PL_WEIGHTS_PERMUTATION_SPEC_H
@@ -47,8 +50,20 @@ struct pl_spec_group {
     int64_t heads; /* index of the attention layer it belongs to; -1: none */
 };
 
+/* The groups of an attention layer. */
+enum pl_heads_group {
+    PL_HEADS_Q,
+    PL_HEADS_K,
+    PL_HEADS_V,
+    PL_HEADS_O,
+    PL_HEADS_NEEDED, /* those above; those below may be missing */
+    PL_HEADS_HEAD = PL_HEADS_NEEDED,
+    PL_HEADS_VALUE,
+    PL_HEADS_GROUPS
+};
+
 struct pl_spec_heads {
-    int64_t q, k, v, o; /* groups */
+    int64_t groups[PL_HEADS_GROUPS]; /* -1: there is none */
     int64_t heads, kv_heads;
     bool rotary;
 };
@@ -70,10 +85,11 @@ void pl_spec_release(struct pl_permutation_spec *spec);
 enum pl_status pl_spec_add(struct pl_context *context, struct pl_permutation_spec *spec,
                            const char *axes, const char *format, ...) PL_PRINTF(4, 5) PL_MUST_CHECK;
 
-/* Ties four groups, which must be there, to an attention layer. */
+/* Ties groups, which must be there, to an attention layer; names of those it has none of are NULL.
+ */
 enum pl_status pl_spec_add_heads(struct pl_context *context, struct pl_permutation_spec *spec,
-                                 const char *const groups[4], int64_t heads, int64_t kv_heads,
-                                 bool rotary) PL_MUST_CHECK;
+                                 const char *const groups[PL_HEADS_GROUPS], int64_t heads,
+                                 int64_t kv_heads, bool rotary) PL_MUST_CHECK;
 
 /* From YAML as above, and to it (into an empty document). */
 enum pl_status pl_spec_read(struct pl_context *context, struct pl_permutation_spec *spec,
@@ -83,9 +99,9 @@ enum pl_status pl_spec_write(struct pl_context *context, const struct pl_permuta
 
 /* Checks the specification against the models and sets the sizes of its groups: every tensor of it
  * is in every model, with one rank and shape; a group has one size everywhere and is on at most one
- * axis of a tensor; heads divide their groups; every tensor of floating point in the first model is
- * in the specification, but for names that begin with "optim." (unlisted: those may be missing).
- * PL_BAD_DATA lists all that is wrong. */
+ * axis of a tensor, and so is an attention layer; heads divide their groups; every tensor of
+ * floating point in the first model is in the specification, but for names that begin with "optim."
+ * (unlisted: those may be missing). PL_BAD_DATA lists all that is wrong. */
 enum pl_status pl_spec_lint(struct pl_context *context, struct pl_permutation_spec *spec,
                             const struct pl_bundle *const *models, size_t count,
                             bool unlisted) PL_MUST_CHECK;
@@ -95,7 +111,7 @@ int64_t pl_spec_find_group(const struct pl_permutation_spec *spec, const char *n
 int64_t pl_spec_find_tensor(const struct pl_permutation_spec *spec, const char *name);
 
 /* The specification of a model by the names of its tensors and its model document: the dense and
- * convolution nets of the registry, its language models, and Llama's names; see derive.c.
+ * convolution nets of the registry, its language models, and Llama's names; see derive_spec.c.
  * heads: query heads of an attention layer, 0: as the model says.  PL_BAD_DATA when the names are
  * of no kind that is known. */
 enum pl_status pl_spec_derive(struct pl_context *context, struct pl_permutation_spec *spec,

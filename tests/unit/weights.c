@@ -69,7 +69,8 @@ static void specifications(void)
     CHECK_TEXT(context.message, "tensor 'a' is there twice");
     CHECK(pl_spec_add(&context, &spec, "P*0", "b") == PL_BAD_DATA);
     CHECK_TEXT(context.message, "tensor 'b': 'P*0' is no axis: expected ~, GROUP or GROUP*WIDTH");
-    CHECK(pl_spec_add_heads(&context, &spec, (const char *const[]){"P", "P", "P", "P"}, 2, 1,
+    CHECK(pl_spec_add_heads(&context, &spec,
+                            (const char *const[PL_HEADS_GROUPS]){"P", "P", "P", "P"}, 2, 1,
                             false) == PL_BAD_DATA);
     CHECK_TEXT(context.message, "heads: the group 'P' is there twice");
     pl_spec_release(&spec);

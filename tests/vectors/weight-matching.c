@@ -380,7 +380,7 @@ static void attend(struct vectors *vectors, const char *prefix, int64_t heads, c
 
 static bool describe_heads(struct vectors *vectors, struct pl_permutation_spec *spec, int64_t heads)
 {
-    static const char *const groups[] = {"Q", "K", "V", "O"};
+    static const char *const groups[PL_HEADS_GROUPS] = {"Q", "K", "V", "O"};
     bool ok = true;
     ADD("Q ~", "q");
     ADD("K ~", "k");
@@ -422,7 +422,8 @@ static void check_heads(struct vectors *vectors)
                                        .a = model(vectors, &spec, "a"),
                                        .b = model(vectors, &spec, "b"),
                                        .most = 100};
-        double *scores[4], *pairs = vectors_new(vectors, heads * heads, sizeof *pairs), value;
+        double *scores[PL_HEADS_GROUPS] = {NULL},
+               *pairs = vectors_new(vectors, heads * heads, sizeof *pairs), value;
         for (int64_t i = 0; i < 4; i++) {
             scores[i] = vectors_new(vectors, n * n, sizeof **scores);
             ok = ok && vectors_ok(vectors, pl_match_scores(&vectors->context, &matching,
