@@ -9,7 +9,6 @@
  * parameters are those of the reference implementation. */
 #include "models/mixers.h"
 
-#include "models/lm_options.h"
 #include "models/mixing.h"
 
 enum activation { SILU, RELU, ELU, IDENTITY };
@@ -46,17 +45,18 @@ const struct pl_option pl_deltanet_options[] = {
 
 struct layer {
     struct pl_variable *q, *k, *v, *norm, *out;
-    struct pl_variable *q_conv, *k_conv, *v_conv; /* NULL: no convolution */
-    struct pl_variable *beta;                     /* NULL: always 1 */
-    struct pl_variable *decay, *a_log, *step;     /* NULL: nothing is forgotten */
-    struct pl_variable *gate;                     /* NULL: the output is not gated */
+    struct pl_filters filters;
+    struct pl_variable *beta;  /* NULL: always 1 */
+    struct pl_variable *decay; /* NULL: nothing is forgotten */
+    struct pl_fading fading;
+    struct pl_variable *gate; /* NULL: the output is not gated */
 };
 
 /* ---- configuration */
 
 static int64_t head_width(const struct options *options, double expand)
 {
-    return (int64_t)((double)options->lm.dim * expand) / options->lm.heads;
+    return pl_mixing_width(&options->lm, expand) / options->lm.heads;
 }
 
 static struct pl_delta shape(const struct options *options)
@@ -71,28 +71,12 @@ static struct pl_delta shape(const struct options *options)
     };
 }
 
-static enum pl_status check_width(struct pl_context *context, const struct options *options,
-                                  const char *name, double expand)
-{
-    double width = (double)options->lm.dim * expand;
-    if (width != floor(width) || width < 1)
-        return pl_fail(context, PL_USAGE, "--set %s=%g: dim %lld times %g must be a whole number",
-                       name, expand, (long long)options->lm.dim, expand);
-    if ((int64_t)width % options->lm.heads)
-        return pl_fail(context, PL_USAGE, "--set %s=%g: width %lld is not divisible by heads %lld",
-                       name, expand, (long long)width, (long long)options->lm.heads);
-    return PL_OK;
-}
-
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
-    if (options->lm.dim % options->lm.heads)
-        return pl_fail(
-            context, PL_USAGE, "--set heads=%lld: dim %lld is not divisible by heads %lld",
-            (long long)options->lm.heads, (long long)options->lm.dim, (long long)options->lm.heads);
-    if (check_width(context, options, "expand-k", options->expand_k) ||
-        check_width(context, options, "expand-v", options->expand_v))
+    if (pl_mixing_check_heads(context, &options->lm) ||
+        pl_mixing_check_width(context, &options->lm, "expand-k", options->expand_k) ||
+        pl_mixing_check_width(context, &options->lm, "expand-v", options->expand_v))
         return context->status;
     if (options->neg_eigval && !options->beta)
         return pl_fail(context, PL_USAGE, "--set neg-eigval=yes: it doubles beta: set beta=yes");
@@ -116,7 +100,7 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
     (void)index;
     const struct options *options = configuration;
     const struct pl_delta delta = shape(options);
-    int64_t dim = options->lm.dim, heads = delta.heads, conv = options->conv;
+    int64_t dim = options->lm.dim, heads = delta.heads;
     int64_t keys = heads * delta.key_dim, values = heads * delta.value_dim;
     struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
     bool ok = layer && (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
@@ -126,12 +110,9 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
         ok = (layer->beta = WEIGHT("b_proj.weight", heads, dim));
     if (ok && options->gate)
         ok = (layer->decay = WEIGHT("a_proj.weight", heads, dim)) &&
-             (layer->a_log = ADD(PL_INIT_DECAY, "A_log", heads)) &&
-             (layer->step = ADD(PL_INIT_STEP, "dt_bias", heads));
-    if (ok && conv > 0)
-        ok = (layer->q_conv = WEIGHT("q_conv1d.weight", keys, 1, conv)) &&
-             (layer->k_conv = WEIGHT("k_conv1d.weight", keys, 1, conv)) &&
-             (layer->v_conv = WEIGHT("v_conv1d.weight", values, 1, conv));
+             pl_fading_declare(context, parameters, prefix, heads, &layer->fading);
+    ok = ok && pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
+                                  &layer->filters);
     if (ok && options->out_gate)
         ok = (layer->gate = WEIGHT("g_proj.weight", values, dim));
     ok = ok && (layer->norm = ADD(PL_INIT_ONE, "o_norm.weight", delta.value_dim)) &&
@@ -182,11 +163,12 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_variable *q = pl_op_linear(tape, x, layer->q, NULL);
     struct pl_variable *k = pl_op_linear(tape, x, layer->k, NULL);
     struct pl_variable *v = pl_op_linear(tape, x, layer->v, NULL), *g = NULL;
-    q = address(&mixing, options, q, layer->q_conv, "conv_q");
-    k = address(&mixing, options, k, layer->k_conv, "conv_k");
-    v = pl_mixing_conv(&mixing, v, layer->v_conv, true, "conv_v");
+    q = address(&mixing, options, q, layer->filters.q, "conv_q");
+    k = address(&mixing, options, k, layer->filters.k, "conv_k");
+    v = pl_mixing_conv(&mixing, v, layer->filters.v, true, "conv_v");
     if (layer->decay) {
-        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->a_log, layer->step);
+        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->fading.a_log,
+                        layer->fading.step);
         if (!g)
             return NULL;
     }

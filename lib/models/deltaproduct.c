@@ -10,7 +10,6 @@
  * beta. */
 #include "models/mixers.h"
 
-#include "models/lm_options.h"
 #include "models/mixing.h"
 
 struct options {
@@ -44,9 +43,10 @@ const struct pl_option pl_deltaproduct_options[] = {
 
 struct layer {
     struct pl_variable *q, *k, *v, *beta, *norm, *out;
-    struct pl_variable *q_conv, *k_conv, *v_conv; /* NULL: no convolution */
-    struct pl_variable *decay, *a_log, *step;     /* NULL: nothing is forgotten */
-    struct pl_variable *gate;                     /* NULL: the output is not gated */
+    struct pl_filters filters;
+    struct pl_variable *decay; /* NULL: nothing is forgotten */
+    struct pl_fading fading;
+    struct pl_variable *gate; /* NULL: the output is not gated */
 };
 
 /* ---- configuration */
@@ -72,16 +72,9 @@ static struct pl_delta shape(const struct options *options)
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
-    const long long dim = options->lm.dim, heads = options->lm.heads, v_heads = options->v_heads;
-    double width = (double)key_width(options) * options->expand_v;
-    if (options->head_dim == 0 && dim % heads)
-        return pl_fail(context, PL_USAGE,
-                       "--set heads=%lld: dim %lld is not divisible by heads %lld; or set head-dim",
-                       heads, dim, heads);
-    if (width != floor(width) || width < 1)
-        return pl_fail(context, PL_USAGE,
-                       "--set expand-v=%g: head-dim %lld times %g must be a whole number",
-                       options->expand_v, (long long)key_width(options), options->expand_v);
+    const long long heads = options->lm.heads, v_heads = options->v_heads;
+    if (pl_mixing_check_head_dim(context, &options->lm, options->head_dim, options->expand_v))
+        return context->status;
     if (v_heads % heads)
         return pl_fail(context, PL_USAGE, "--set v-heads=%lld: not a multiple of heads %lld",
                        v_heads, heads);
@@ -100,7 +93,7 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
     (void)index;
     const struct options *options = configuration;
     const struct pl_delta delta = shape(options);
-    int64_t dim = options->lm.dim, heads = delta.value_heads, conv = options->conv;
+    int64_t dim = options->lm.dim, heads = delta.value_heads;
     int64_t queries = delta.heads * delta.key_dim, outputs = heads * delta.value_dim;
     int64_t keys = delta.steps * queries, values = delta.steps * outputs;
     struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
@@ -110,12 +103,9 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
               (layer->beta = WEIGHT("b_proj.weight", delta.steps * heads, dim));
     if (ok && options->forget_gate)
         ok = (layer->decay = WEIGHT("a_proj.weight", heads, dim)) &&
-             (layer->a_log = ADD(PL_INIT_DECAY, "A_log", heads)) &&
-             (layer->step = ADD(PL_INIT_STEP, "dt_bias", heads));
-    if (ok && conv > 0)
-        ok = (layer->q_conv = WEIGHT("q_conv1d.weight", queries, 1, conv)) &&
-             (layer->k_conv = WEIGHT("k_conv1d.weight", keys, 1, conv)) &&
-             (layer->v_conv = WEIGHT("v_conv1d.weight", values, 1, conv));
+             pl_fading_declare(context, parameters, prefix, heads, &layer->fading);
+    ok = ok && pl_filters_declare(context, parameters, prefix, options->conv, queries, keys, values,
+                                  &layer->filters);
     if (ok && options->out_gate)
         ok = (layer->gate = WEIGHT("g_proj.weight", outputs, dim));
     ok = ok && (layer->norm = ADD(PL_INIT_ONE, "o_norm.weight", delta.value_dim)) &&
@@ -137,12 +127,15 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_variable *k = pl_op_linear(tape, x, layer->k, NULL);
     struct pl_variable *v = pl_op_linear(tape, x, layer->v, NULL);
     struct pl_variable *beta = pl_op_linear(tape, x, layer->beta, NULL), *g = NULL;
-    q = pl_op_unit(tape, pl_mixing_conv(&mixing, q, layer->q_conv, true, "conv_q"), delta.key_dim);
-    k = pl_op_unit(tape, pl_mixing_conv(&mixing, k, layer->k_conv, true, "conv_k"), delta.key_dim);
-    v = pl_mixing_conv(&mixing, v, layer->v_conv, true, "conv_v");
+    q = pl_op_unit(tape, pl_mixing_conv(&mixing, q, layer->filters.q, true, "conv_q"),
+                   delta.key_dim);
+    k = pl_op_unit(tape, pl_mixing_conv(&mixing, k, layer->filters.k, true, "conv_k"),
+                   delta.key_dim);
+    v = pl_mixing_conv(&mixing, v, layer->filters.v, true, "conv_v");
     beta = pl_op_activate(tape, beta, PL_SIGMOID, options->neg_eigval ? 2 : 1);
     if (layer->decay) {
-        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->a_log, layer->step);
+        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->fading.a_log,
+                        layer->fading.step);
         if (!g)
             return NULL;
     }

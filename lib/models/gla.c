@@ -10,8 +10,7 @@
 #include "models/mixers.h"
 
 #include "autograd/ops.h"
-#include "models/lm_options.h"
-#include "nn/conv.h"
+#include "models/mixing.h"
 #include "nn/gla.h"
 
 struct options {
@@ -48,17 +47,10 @@ const struct pl_option pl_gla_options[] = {
 
 struct layer {
     struct pl_variable *q, *k, *v, *gate, *low, *high, *bias, *norm, *out;
-    struct pl_variable *q_conv, *k_conv, *v_conv; /* NULL: no convolution */
+    struct pl_filters filters;
 };
 
 /* ---- configuration */
-
-/* Width of all heads together; 0 when dim * expand is no whole number. */
-static int64_t total(const struct options *options, double expand)
-{
-    double width = (double)options->lm.dim * expand, whole = floor(width + 0.5);
-    return fabs(width - whole) < 1e-6 ? (int64_t)whole : 0;
-}
 
 static struct pl_gla shape(const struct options *options)
 {
@@ -66,40 +58,25 @@ static struct pl_gla shape(const struct options *options)
     return (struct pl_gla){
         .heads = heads,
         .kv_heads = options->kv_heads ? options->kv_heads : heads,
-        .key_dim = total(options, options->expand_k) / heads,
-        .value_dim = total(options, options->expand_v) / heads,
+        .key_dim = pl_mixing_width(&options->lm, options->expand_k) / heads,
+        .value_dim = pl_mixing_width(&options->lm, options->expand_v) / heads,
         .chunk = options->lm.chunk,
     };
-}
-
-static enum pl_status check_width(struct pl_context *context, const struct options *options,
-                                  const char *name, double expand)
-{
-    int64_t width = total(options, expand);
-    if (width <= 0)
-        return pl_fail(context, PL_USAGE, "--set %s=%g: dim %lld times %g must be a whole number",
-                       name, expand, (long long)options->lm.dim, expand);
-    if (width % options->lm.heads)
-        return pl_fail(context, PL_USAGE, "--set %s=%g: width %lld is not divisible by heads %lld",
-                       name, expand, (long long)width, (long long)options->lm.heads);
-    return PL_OK;
 }
 
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
     const struct pl_gla gla = shape(options);
-    if (options->lm.dim % gla.heads)
-        return pl_fail(context, PL_USAGE,
-                       "--set heads=%lld: dim %lld is not divisible by heads %lld",
-                       (long long)gla.heads, (long long)options->lm.dim, (long long)gla.heads);
+    if (pl_mixing_check_heads(context, &options->lm))
+        return context->status;
     if (gla.heads % gla.kv_heads)
         return pl_fail(context, PL_USAGE,
                        "--set kv-heads=%lld: heads %lld are not divisible by kv-heads %lld",
                        (long long)gla.kv_heads, (long long)gla.heads, (long long)gla.kv_heads);
-    if (check_width(context, options, "expand-k", options->expand_k))
+    if (pl_mixing_check_width(context, &options->lm, "expand-k", options->expand_k))
         return context->status;
-    return check_width(context, options, "expand-v", options->expand_v);
+    return pl_mixing_check_width(context, &options->lm, "expand-v", options->expand_v);
 }
 
 /* ---- parameters */
@@ -113,17 +90,15 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
     (void)index;
     const struct options *options = configuration;
     const struct pl_gla gla = shape(options);
-    int64_t dim = options->lm.dim, rank = options->gate_rank, conv = options->conv;
+    int64_t dim = options->lm.dim, rank = options->gate_rank;
     int64_t q = gla.heads * gla.key_dim, k = gla.kv_heads * gla.key_dim;
     int64_t v = gla.kv_heads * gla.value_dim, o = gla.heads * gla.value_dim;
     struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
     bool ok = layer && (layer->q = WEIGHT("q_proj.weight", q, dim)) &&
               (layer->k = WEIGHT("k_proj.weight", k, dim)) &&
               (layer->v = WEIGHT("v_proj.weight", v, dim));
-    if (ok && conv > 0)
-        ok = (layer->q_conv = WEIGHT("q_conv1d.weight", q, 1, conv)) &&
-             (layer->k_conv = WEIGHT("k_conv1d.weight", k, 1, conv)) &&
-             (layer->v_conv = WEIGHT("v_conv1d.weight", v, 1, conv));
+    ok = ok &&
+         pl_filters_declare(context, parameters, prefix, options->conv, q, k, v, &layer->filters);
     if (ok && options->out_gate)
         ok = (layer->gate = WEIGHT("g_proj.weight", o, dim));
     ok = ok && (layer->low = WEIGHT("gk_proj.0.weight", rank, dim)) &&
@@ -139,33 +114,25 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
 
 /* ---- forward */
 
-/* W x, convolved if there is a filter; with a state, behind the rows that it remembers. */
-static struct pl_variable *project(struct pl_pass *pass, struct pl_variable *x,
+/* W x, behind its convolution and SiLU if there is a filter. */
+static struct pl_variable *project(const struct pl_mixing *mixing, struct pl_variable *x,
                                    struct pl_variable *weight, struct pl_variable *filter,
-                                   int64_t index, const char *name)
+                                   const char *name)
 {
-    struct pl_variable *out = pl_op_linear(pass->tape, x, weight, NULL), *cache = NULL;
-    if (!filter || !out)
-        return out;
-    if (pass->state) {
-        const int64_t *dims = PL_DIMS(pass->rows.count, filter->dims[0], filter->dims[2]);
-        cache = pl_state_get(pass->tape->context, pass->state, dims, "layer.%lld.conv_%s",
-                             (long long)index, name);
-        if (!cache)
-            return NULL;
-    }
-    return pl_op_short_conv(pass->tape, &pass->rows, out, filter, true, cache);
+    x = pl_op_linear(mixing->pass->tape, x, weight, NULL);
+    return pl_mixing_conv(mixing, x, filter, filter != NULL, name);
 }
 
-static struct pl_variable *mix(struct pl_pass *pass, const struct pl_gla *gla, int64_t index,
+static struct pl_variable *mix(const struct pl_mixing *mixing, const struct pl_gla *gla,
                                struct pl_variable *q, struct pl_variable *k, struct pl_variable *v,
                                struct pl_variable *g)
 {
+    struct pl_pass *pass = mixing->pass;
     if (!pass->state)
         return pl_op_gla(pass->tape, gla, &pass->rows, q, k, v, g, NULL, NULL);
     const int64_t *dims = PL_DIMS(pass->rows.count, gla->heads, gla->key_dim, gla->value_dim);
     struct pl_variable *state =
-        pl_state_get(pass->tape->context, pass->state, dims, "layer.%lld.S", (long long)index);
+        pl_state_get(pass->tape->context, pass->state, dims, "%s.S", mixing->prefix);
     return pl_op_gla_carry(pass->tape, gla, &pass->rows, q, k, v, g, state);
 }
 
@@ -176,20 +143,16 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     const struct options *options = pass->lm->options;
     const struct pl_gla gla = shape(options);
     double least = options->clamp_min < 0 ? options->clamp_min : -INFINITY;
+    const struct pl_mixing mixing = pl_mixing_of(pass, index);
     struct pl_tape *tape = pass->tape;
-    struct pl_variable *q = project(pass, x, layer->q, layer->q_conv, index, "q");
-    struct pl_variable *k = project(pass, x, layer->k, layer->k_conv, index, "k");
-    struct pl_variable *v = project(pass, x, layer->v, layer->v_conv, index, "v");
+    struct pl_variable *q = project(&mixing, x, layer->q, layer->filters.q, "conv_q");
+    struct pl_variable *k = project(&mixing, x, layer->k, layer->filters.k, "conv_k");
+    struct pl_variable *v = project(&mixing, x, layer->v, layer->filters.v, "conv_v");
     struct pl_variable *g =
         pl_op_linear(tape, pl_op_linear(tape, x, layer->low, NULL), layer->high, layer->bias);
     g = pl_op_log_sigmoid(tape, g, options->gate_norm, least);
-    struct pl_variable *o = mix(pass, &gla, index, q, k, v, g);
-    if (layer->gate)
-        o = pl_op_gated_norm(tape, o, layer->norm, pl_op_linear(tape, x, layer->gate, NULL),
-                             options->lm.norm_eps);
-    else
-        o = pl_op_rms_norm(tape, o, layer->norm, options->lm.norm_eps);
-    return pl_op_linear(tape, o, layer->out, NULL);
+    struct pl_variable *o = mix(&mixing, &gla, q, k, v, g);
+    return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 
 const struct pl_mixer pl_mixer_gla = {

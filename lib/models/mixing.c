@@ -2,9 +2,91 @@
  * SPDX-License-Identifier: MIT */
 #include "models/mixing.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "nn/conv.h"
+
+/* ---- Widths --------------------------------------------------------------------------------- */
+
+int64_t pl_mixing_width(const struct pl_lm_options *lm, double expand)
+{
+    double width = (double)lm->dim * expand, whole = floor(width + 0.5);
+    return fabs(width - whole) < 1e-6 ? (int64_t)whole : 0;
+}
+
+enum pl_status pl_mixing_check_heads(struct pl_context *context, const struct pl_lm_options *lm)
+{
+    if (lm->dim % lm->heads)
+        return pl_fail(context, PL_USAGE,
+                       "--set heads=%lld: dim %lld is not divisible by heads %lld",
+                       (long long)lm->heads, (long long)lm->dim, (long long)lm->heads);
+    return PL_OK;
+}
+
+enum pl_status pl_mixing_check_width(struct pl_context *context, const struct pl_lm_options *lm,
+                                     const char *name, double expand)
+{
+    int64_t width = pl_mixing_width(lm, expand);
+    if (width <= 0)
+        return pl_fail(context, PL_USAGE, "--set %s=%g: dim %lld times %g must be a whole number",
+                       name, expand, (long long)lm->dim, expand);
+    if (width % lm->heads)
+        return pl_fail(context, PL_USAGE, "--set %s=%g: width %lld is not divisible by heads %lld",
+                       name, expand, (long long)width, (long long)lm->heads);
+    return PL_OK;
+}
+
+enum pl_status pl_mixing_check_head_dim(struct pl_context *context, const struct pl_lm_options *lm,
+                                        int64_t head_dim, double expand_v)
+{
+    const long long dim = lm->dim, heads = lm->heads;
+    if (head_dim == 0 && dim % heads)
+        return pl_fail(context, PL_USAGE,
+                       "--set heads=%lld: dim %lld is not divisible by heads %lld; or set head-dim",
+                       heads, dim, heads);
+    int64_t keys = head_dim ? head_dim : lm->dim / lm->heads;
+    double values = (double)keys * expand_v;
+    if (values != floor(values) || values < 1)
+        return pl_fail(context, PL_USAGE,
+                       "--set expand-v=%g: head-dim %lld times %g must be a whole number", expand_v,
+                       (long long)keys, expand_v);
+    return PL_OK;
+}
+
+/* ---- Parameters that several kinds have ------------------------------------------------------ */
+
+bool pl_filters_declare(struct pl_context *context, struct pl_parameters *parameters,
+                        const char *prefix, int64_t taps, int64_t q, int64_t k, int64_t v,
+                        struct pl_filters *filters)
+{
+    const struct {
+        const char *letter;
+        int64_t channels;
+        struct pl_variable **to;
+    } parts[] = {{"q", q, &filters->q}, {"k", k, &filters->k}, {"v", v, &filters->v}};
+    for (size_t i = 0; taps > 0 && i < sizeof parts / sizeof *parts; i++) {
+        *parts[i].to = pl_parameter_add(context, parameters, PL_INIT_NORMAL,
+                                        PL_DIMS(parts[i].channels, 1, taps), "%s.%s_conv1d.weight",
+                                        prefix, parts[i].letter);
+        if (!*parts[i].to)
+            return false;
+    }
+    return true;
+}
+
+bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
+                       const char *prefix, int64_t heads, struct pl_fading *fading)
+{
+    fading->a_log =
+        pl_parameter_add(context, parameters, PL_INIT_DECAY, PL_DIMS(heads), "%s.A_log", prefix);
+    fading->step = fading->a_log ? pl_parameter_add(context, parameters, PL_INIT_STEP,
+                                                    PL_DIMS(heads), "%s.dt_bias", prefix)
+                                 : NULL;
+    return fading->step != NULL;
+}
+
+/* ---- Forward -------------------------------------------------------------------------------- */
 
 struct pl_mixing pl_mixing_of(struct pl_pass *pass, int64_t layer)
 {

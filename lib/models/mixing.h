@@ -7,7 +7,45 @@
 #define PL_MODELS_MIXING_H
 
 #include "models/lm.h"
+#include "models/lm_options.h"
 #include "nn/delta.h"
+
+/* ---- Widths --------------------------------------------------------------------------------- */
+
+/* dim times expand, the width of all heads together; 0: it is no whole number. */
+int64_t pl_mixing_width(const struct pl_lm_options *lm, double expand);
+
+/* Fails unless dim is divisible by heads; unless dim times expand, which option `name` gave, is
+ * too; unless a head's keys, head_dim wide (0: dim / heads), times expand_v is a whole number. */
+enum pl_status pl_mixing_check_heads(struct pl_context *context,
+                                     const struct pl_lm_options *lm) PL_MUST_CHECK;
+enum pl_status pl_mixing_check_width(struct pl_context *context, const struct pl_lm_options *lm,
+                                     const char *name, double expand) PL_MUST_CHECK;
+enum pl_status pl_mixing_check_head_dim(struct pl_context *context, const struct pl_lm_options *lm,
+                                        int64_t head_dim, double expand_v) PL_MUST_CHECK;
+
+/* ---- Parameters that several kinds have ------------------------------------------------------ */
+
+/* Of the short convolutions of queries, keys and values; NULL: they have none. */
+struct pl_filters {
+    struct pl_variable *q, *k, *v;
+};
+
+/* Declares PREFIX.{q,k,v}_conv1d.weight, of `taps` rows for so many channels; none if taps is 0. */
+bool pl_filters_declare(struct pl_context *context, struct pl_parameters *parameters,
+                        const char *prefix, int64_t taps, int64_t q, int64_t k, int64_t v,
+                        struct pl_filters *filters) PL_MUST_CHECK;
+
+/* The constants of the decay of a gated delta rule, one of each a head. */
+struct pl_fading {
+    struct pl_variable *a_log, *step;
+};
+
+/* Declares PREFIX.A_log and PREFIX.dt_bias. */
+bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
+                       const char *prefix, int64_t heads, struct pl_fading *fading) PL_MUST_CHECK;
+
+/* ---- Forward -------------------------------------------------------------------------------- */
 
 /* Where a layer mixes: over these rows, with state items called PREFIX.*. */
 struct pl_mixing {

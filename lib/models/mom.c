@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#include "models/lm_options.h"
 #include "models/mixing.h"
 #include "nn/route.h"
 
@@ -59,10 +58,11 @@ struct memory {
 };
 
 struct layer {
-    struct pl_variable *router, *q, *a_log, *step, *norm, *out;
-    struct pl_variable *q_conv, *k_conv, *v_conv; /* NULL: no convolution */
-    struct pl_variable *gate;                     /* NULL: the output is not gated */
-    struct memory *memories;                      /* NULL: all are as the shared one */
+    struct pl_variable *router, *q, *norm, *out;
+    struct pl_fading fading;
+    struct pl_filters filters;
+    struct pl_variable *gate; /* NULL: the output is not gated */
+    struct memory *memories;  /* NULL: all are as the shared one */
     struct memory shared;
 };
 
@@ -84,20 +84,10 @@ static struct pl_delta shape(const struct options *options)
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
-    const long long dim = options->lm.dim, heads = options->lm.heads;
-    double width = (double)shape(options).key_dim * options->expand_v;
     if (options->topk > options->memories)
         return pl_fail(context, PL_USAGE, "--set topk=%lld: there are %lld memories",
                        (long long)options->topk, (long long)options->memories);
-    if (options->head_dim == 0 && dim % heads)
-        return pl_fail(context, PL_USAGE,
-                       "--set heads=%lld: dim %lld is not divisible by heads %lld; or set head-dim",
-                       heads, dim, heads);
-    if (width != floor(width) || width < 1)
-        return pl_fail(context, PL_USAGE,
-                       "--set expand-v=%g: head-dim %lld times %g must be a whole number",
-                       options->expand_v, (long long)shape(options).key_dim, options->expand_v);
-    return PL_OK;
+    return pl_mixing_check_head_dim(context, &options->lm, options->head_dim, options->expand_v);
 }
 
 /* ---- parameters */
@@ -157,18 +147,15 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
     (void)index;
     const struct options *options = configuration;
     const struct pl_delta delta = shape(options);
-    int64_t dim = options->lm.dim, heads = delta.heads, conv = options->conv;
+    int64_t dim = options->lm.dim, heads = delta.heads;
     int64_t keys = heads * delta.key_dim, values = heads * delta.value_dim;
     struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
     bool ok = layer && (layer->router = WEIGHT("gate.weight", options->memories, dim)) &&
               (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
               declare_memories(context, parameters, options, prefix, layer) &&
-              (layer->a_log = ADD(PL_INIT_DECAY, "A_log", heads)) &&
-              (layer->step = ADD(PL_INIT_STEP, "dt_bias", heads));
-    if (ok && conv > 0)
-        ok = (layer->q_conv = WEIGHT("q_conv1d.weight", keys, 1, conv)) &&
-             (layer->k_conv = WEIGHT("k_conv1d.weight", keys, 1, conv)) &&
-             (layer->v_conv = WEIGHT("v_conv1d.weight", values, 1, conv));
+              pl_fading_declare(context, parameters, prefix, heads, &layer->fading) &&
+              pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
+                                 &layer->filters);
     if (ok && options->out_gate)
         ok = (layer->gate = WEIGHT("g_proj.weight", values, dim));
     ok = ok && (layer->norm = ADD(PL_INIT_ONE, "o_norm.weight", delta.value_dim)) &&
@@ -237,10 +224,10 @@ static struct pl_variable *remember(const struct pl_mixing *mixing, const struct
 {
     const struct pl_delta delta = shape(mixing->pass->lm->options);
     struct pl_tape *tape = mixing->pass->tape;
-    struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->q_conv, true, "conv_q");
-    struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->k_conv, true, "conv_k");
-    struct pl_variable *v = pl_mixing_conv(mixing, in.v, layer->v_conv, true, "conv_v");
-    struct pl_variable *g = pl_op_decay(tape, in.decay, layer->a_log, layer->step);
+    struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->filters.q, true, "conv_q");
+    struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->filters.k, true, "conv_k");
+    struct pl_variable *v = pl_mixing_conv(mixing, in.v, layer->filters.v, true, "conv_v");
+    struct pl_variable *g = pl_op_decay(tape, in.decay, layer->fading.a_log, layer->fading.step);
     if (!g)
         return NULL;
     return pl_mixing_delta(mixing, &delta, pl_op_unit(tape, q, delta.key_dim),
