@@ -31,8 +31,7 @@ TOOLS   := $(patsubst tools/%.c,%,$(wildcard tools/*.c))
 TOOL_BIN := $(TOOLS:%=$(B)/bin/%)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/*.c))
 # What works in pl_real (tensor/real.h) is compiled a second time in double precision, for tests.
-REAL_SRC := $(sort $(wildcard lib/autograd/*.c lib/nn/*.c lib/train/*.c) \
-    $(shell grep -lE '^.include "(autograd/|nn/|train/|tensor/real.h|models/(lm|image))' lib/*/*.c))
+REAL_SRC := $(sort $(shell awk -v header=tensor/real.h -f tests/includers.awk lib/*/*.[ch]))
 DOUBLE_OBJ := $(REAL_SRC:%.c=$(B)/double/%.o)
 MAN      := $(wildcard man/man*/*)
 

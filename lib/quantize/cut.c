@@ -123,7 +123,7 @@ enum pl_status pl_cutter_open(struct pl_context *context, struct pl_cutter *cutt
     if (sheet->vectors == 0)
         return PL_OK;
     size_t row = (size_t)(sheet->width * sheet->channels);
-    cutter->strip = pl_new(context, (size_t)sheet->patch_height, row * sizeof(float));
+    cutter->strip = pl_new(context, (size_t)sheet->patch_height, row * sizeof(pl_real));
     return cutter->strip ? pl_elements_start(context, &cutter->elements, reader, entry)
                          : context->status;
 }
@@ -135,7 +135,7 @@ void pl_cutter_close(struct pl_cutter *cutter)
 }
 
 static enum pl_status not_finite(struct pl_context *context, const struct pl_cutter *cutter,
-                                 int64_t element, float value)
+                                 int64_t element, pl_real value)
 {
     const struct pl_sheet *sheet = cutter->sheet;
     return pl_fail(
@@ -146,12 +146,12 @@ static enum pl_status not_finite(struct pl_context *context, const struct pl_cut
         (long long)(element % (sheet->width * sheet->channels)), isnan(value) ? "NaN" : "infinite");
 }
 
-/* Takes `count` elements of the tensor as floats. */
+/* Takes `count` elements of the tensor as numbers. */
 static enum pl_status take(struct pl_context *context, struct pl_cutter *cutter, int64_t count,
-                           float *out)
+                           pl_real *out)
 {
     const struct pl_sheet *sheet = cutter->sheet;
-    float scale = (float)sheet->scale;
+    pl_real scale = (pl_real)sheet->scale;
     for (int64_t done = 0; done < count;) {
         const void *data = NULL;
         enum pl_status status = PL_OK;
@@ -163,7 +163,8 @@ static enum pl_status take(struct pl_context *context, struct pl_cutter *cutter,
             status = pl_fail(context, PL_BAD_DATA, "tensor '%s' ends early", sheet->name);
         int64_t some = cutter->ahead_count < count - done ? cutter->ahead_count : count - done;
         if (status == PL_OK)
-            status = pl_convert(context, cutter->ahead, sheet->dtype, out + done, PL_F32, some);
+            status =
+                pl_convert(context, cutter->ahead, sheet->dtype, out + done, PL_REAL_DTYPE, some);
         if (status)
             return status;
         for (int64_t i = done; i < done + some; i++) {
@@ -188,20 +189,20 @@ static enum pl_status next_strip(struct pl_context *context, struct pl_cutter *c
     enum pl_status status = take(context, cutter, rows * row, cutter->strip);
     for (int64_t y = rows; y < sheet->patch_height && status == PL_OK; y++)
         memcpy(cutter->strip + y * row, cutter->strip + (rows - 1) * row,
-               (size_t)row * sizeof(float));
+               (size_t)row * sizeof(pl_real));
     cutter->down = (cutter->down + 1) % sheet->down;
     cutter->across = 0;
     return status;
 }
 
-static void cut_vector(const struct pl_cutter *cutter, float *out)
+static void cut_vector(const struct pl_cutter *cutter, pl_real *out)
 {
     const struct pl_sheet *sheet = cutter->sheet;
     int64_t channels = sheet->channels, first = cutter->across * sheet->patch_width;
     int64_t left = sheet->width - first;
     int64_t columns = left < sheet->patch_width ? left : sheet->patch_width;
     for (int64_t y = 0; y < sheet->patch_height; y++) {
-        const float *row = cutter->strip + (y * sheet->width + first) * channels;
+        const pl_real *row = cutter->strip + (y * sheet->width + first) * channels;
         memcpy(out, row, (size_t)(columns * channels) * sizeof *out);
         for (int64_t x = columns; x < sheet->patch_width; x++)
             memcpy(out + x * channels, row + (columns - 1) * channels,
@@ -211,7 +212,7 @@ static void cut_vector(const struct pl_cutter *cutter, float *out)
 }
 
 enum pl_status pl_cutter_next(struct pl_context *context, struct pl_cutter *cutter, int64_t most,
-                              float *vectors, int64_t *count)
+                              pl_real *vectors, int64_t *count)
 {
     const struct pl_sheet *sheet = cutter->sheet;
     for (*count = 0; *count < most && cutter->done < sheet->vectors; ++*count) {
@@ -233,7 +234,7 @@ enum pl_status pl_joiner_open(struct pl_context *context, struct pl_joiner *join
     if (sheet->vectors == 0)
         return PL_OK;
     size_t rows = (size_t)sheet->patch_height, row = (size_t)(sheet->width * sheet->channels);
-    joiner->strip = pl_new(context, rows, row * sizeof(float));
+    joiner->strip = pl_new(context, rows, row * sizeof(pl_real));
     joiner->converted = pl_new(context, rows, row * pl_dtype_size(sheet->dtype));
     if (joiner->strip && joiner->converted)
         return PL_OK;
@@ -282,7 +283,7 @@ static enum pl_status give_strip(struct pl_context *context, const struct pl_joi
     return status ? status : joiner->give(context, joiner->user, joiner->converted, count);
 }
 
-static void join_vector(const struct pl_joiner *joiner, const float *vector)
+static void join_vector(const struct pl_joiner *joiner, const pl_real *vector)
 {
     const struct pl_sheet *sheet = joiner->sheet;
     int64_t channels = sheet->channels, first = joiner->across * sheet->patch_width;
@@ -295,7 +296,7 @@ static void join_vector(const struct pl_joiner *joiner, const float *vector)
 }
 
 enum pl_status pl_joiner_put(struct pl_context *context, struct pl_joiner *joiner,
-                             const float *vectors, int64_t count)
+                             const pl_real *vectors, int64_t count)
 {
     const struct pl_sheet *sheet = joiner->sheet;
     for (int64_t i = 0; i < count; i++) {

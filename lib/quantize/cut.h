@@ -10,6 +10,7 @@
 #define PL_QUANTIZE_CUT_H
 
 #include "stream/store.h"
+#include "tensor/real.h"
 
 struct pl_cut {
     int64_t height, width; /* of a patch; width 0: frames of `height` rows */
@@ -54,7 +55,7 @@ struct pl_cutter {
     struct pl_elements elements;
     const char *ahead; /* elements that were read and not taken */
     int64_t ahead_count;
-    float *strip;   /* [patch_height, width, channels], as far as it has come */
+    pl_real *strip; /* [patch_height, width, channels], as far as it has come */
     int64_t down;   /* strip of its picture */
     int64_t across; /* vector of the strip */
     int64_t done;   /* vectors handed out */
@@ -67,7 +68,7 @@ enum pl_status pl_cutter_open(struct pl_context *context, struct pl_cutter *cutt
 /* Up to `most` vectors [*count, size]; *count = 0 after the last.  A number that is not finite is
  * PL_BAD_DATA that says which. */
 enum pl_status pl_cutter_next(struct pl_context *context, struct pl_cutter *cutter, int64_t most,
-                              float *vectors, int64_t *count) PL_MUST_CHECK;
+                              pl_real *vectors, int64_t *count) PL_MUST_CHECK;
 void pl_cutter_close(struct pl_cutter *cutter);
 
 /* The way back: vectors in order become elements of the tensor's own type, in order. */
@@ -78,7 +79,7 @@ struct pl_joiner {
     const struct pl_sheet *sheet;
     pl_joined_fn *give;
     void *user;
-    float *strip;
+    pl_real *strip;
     char *converted;
     int64_t down, across;
 };
@@ -89,7 +90,7 @@ enum pl_status pl_joiner_open(struct pl_context *context, struct pl_joiner *join
 /* Gives what is complete.  Values beyond the range of an integer type become its end, others are
  * rounded. */
 enum pl_status pl_joiner_put(struct pl_context *context, struct pl_joiner *joiner,
-                             const float *vectors, int64_t count) PL_MUST_CHECK;
+                             const pl_real *vectors, int64_t count) PL_MUST_CHECK;
 void pl_joiner_close(struct pl_joiner *joiner);
 
 #endif
