@@ -70,13 +70,14 @@ beats() {
 @test "a model is where another one starts" {
     lin-train -q $SMALL -s mean=0.3 --epochs 3 digits.plumb -o pre.plumb
     lin-train -q -m cnn --from pre.plumb --steps 0 digits.plumb | ts-diff - pre.plumb
-    lin-train -q -m cnn --from pre.plumb --epochs 2 --lr 0.003 digits.plumb -o fine.plumb
+    lin-train -q --from pre.plumb --epochs 2 --lr 0.003 digits.plumb -o fine.plumb
     read -r pre before <<<"$(score pre.plumb)"
     read -r fine after <<<"$(score fine.plumb)"
     awk "BEGIN { exit !($after < $before) }"
     ts-info --history fine.plumb | sh | ts-diff - fine.plumb
     fails 2 'lin-train: --set widths=3: with --from the configuration is the model'"'"'s' \
         lin-train -m cnn --from pre.plumb -s widths=3 digits.plumb
+    fails 3 'lin-train: digits.plumb: not a classifier to start with' lin-train --from digits.plumb digits.plumb
     fails 2 'lin-train: --from pre.plumb: it is a cnn, not a mlp' lin-train -m mlp --from pre.plumb digits.plumb
 }
 

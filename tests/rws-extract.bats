@@ -61,6 +61,18 @@ meta() {
     done
 }
 
+@test "memory does not grow with the tensors" {
+    [ -z "$CHECKER" ] || skip "a checker takes memory of its own"
+    ts-import --images "$TOP/data/digits-images.gz" --labels "$TOP/data/digits-labels.gz" -o digits.plumb
+    for seed in 1 2 3; do
+        lin-train -q -m mlp -s widths=2600,2600 --steps 0 --seed $seed digits.plumb -o $seed.plumb
+    done
+    /usr/bin/time -f %M -o memory rws-extract -q --pre 1.plumb --keep 2 2.plumb 3.plumb -o s.plumb
+    says 2 meta layers s.plumb
+    echo "$(cat memory) KiB for tensors of 26406 KiB"
+    [ "$(cat memory)" -lt 16384 ]
+}
+
 @test "what does not fit" {
     fails 2 'rws-extract: expected --pre, the model that both were trained from' rws-extract clean.plumb robust.plumb
     fails 2 'rws-extract: --keep 12: robust.plumb has 9 layers, of which 0 are convolutions' \

@@ -110,9 +110,9 @@ static bool on_loop(const struct pl_model_type *type)
     return type->family != PL_FAMILY_LINEAR && type->family != PL_FAMILY_BASELINE;
 }
 
-/* The type of the model in a checkpoint. */
-static enum pl_status checkpoint_type(struct pl_context *context, const char *path,
-                                      const struct pl_model_type **type)
+/* The type of the model in a stream; what: it should be, for the message. */
+static enum pl_status type_of(struct pl_context *context, const char *path, const char *what,
+                              const struct pl_model_type **type)
 {
     const struct pl_record *record;
     struct pl_reader *reader = pl_reader_open(context, path, 0);
@@ -127,7 +127,7 @@ static enum pl_status checkpoint_type(struct pl_context *context, const char *pa
         status = pl_meta_text(context, meta.root, "type", &name);
     *type = status ? NULL : pl_model_find(name);
     if (!status && (!*type || !on_loop(*type)))
-        status = pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of a training", path);
+        status = pl_fail(context, PL_BAD_DATA, "%s: not %s", path, what);
     pl_meta_release(&meta);
     pl_reader_close(reader);
     return status;
@@ -144,9 +144,12 @@ static enum pl_status find_type(struct pl_context *context, const struct command
     if (adapts && name)
         return pl_fail(context, PL_USAGE, "--model %s: MODEL says what it is", name);
     if (!adapts && !name && command->train.resume &&
-        checkpoint_type(context, command->train.resume, type))
+        type_of(context, command->train.resume, "a checkpoint of a training", type))
         return context->status;
-    if (!adapts && !name && !command->train.resume)
+    if (!adapts && !name && !*type && command->picture.from &&
+        type_of(context, command->picture.from, "a classifier to start with", type))
+        return context->status;
+    if (!adapts && !name && !*type)
         name = "nlinear";
     if (name && strcmp(name, "auto") != 0) {
         *type = pl_model_find(name);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32.h"
+
 enum pl_status pl_element_source_open(struct pl_context *context, struct pl_element_source *source,
                                       const char *path)
 {
@@ -40,61 +42,77 @@ const struct pl_directory_entry *pl_element_source_find(struct pl_context *conte
     return pl_directory_find(context, &source->store.directory, name);
 }
 
-/* Elements of any dtype converted to `to`. */
-static enum pl_status load(struct pl_context *context, struct pl_element_source *source,
-                           const struct pl_directory_entry *entry, enum pl_dtype to, void **out)
+enum pl_status pl_element_source_load(struct pl_context *context, struct pl_element_source *source,
+                                      const struct pl_directory_entry *entry, void **elements)
 {
-    struct pl_elements elements;
+    struct pl_elements reading;
     const void *piece;
     int64_t total = 0, count = 0, done = 0;
-    const size_t size = pl_dtype_size(to);
+    const size_t size = pl_dtype_size(entry->dtype);
     if (!pl_shape_count(entry->rank, entry->dims, &total))
         return pl_fail(context, PL_BAD_DATA, "'%s': its shape is too large", entry->name);
     char *values = pl_new(context, (size_t)total, size);
     enum pl_status status = values
-                                ? pl_elements_start(context, &elements, source->store.reader, entry)
+                                ? pl_elements_start(context, &reading, source->store.reader, entry)
                                 : context->status;
-    while (!status && !(status = pl_elements_next(context, &elements, &piece, &count)) &&
+    while (!status && !(status = pl_elements_next(context, &reading, &piece, &count)) &&
            count > 0) {
-        if (to == entry->dtype)
-            memcpy(values + (size_t)done * size, piece, (size_t)count * size);
-        else
-            status =
-                pl_convert(context, piece, entry->dtype, values + (size_t)done * size, to, count);
+        memcpy(values + (size_t)done * size, piece, (size_t)count * size);
         done += count;
     }
     if (status)
         free(values);
-    *out = status ? NULL : values;
+    *elements = status ? NULL : values;
     return status;
 }
 
-enum pl_status pl_element_source_load(struct pl_context *context, struct pl_element_source *source,
-                                      const struct pl_directory_entry *entry, void **elements)
+/* ---- Blocks ------------------------------------------------------------------------------ */
+
+enum pl_status pl_element_blocks_start(struct pl_context *context, struct pl_element_blocks *blocks,
+                                       struct pl_element_source *source,
+                                       const struct pl_directory_entry *entry, uint32_t sum)
 {
-    return load(context, source, entry, entry->dtype, elements);
+    *blocks = (struct pl_element_blocks){.source = source, .sum = sum};
+    return pl_elements_start(context, &blocks->elements, source->store.reader, entry);
 }
 
-enum pl_status pl_element_source_doubles(struct pl_context *context,
-                                         struct pl_element_source *source,
-                                         const struct pl_directory_entry *entry, double **values)
+static enum pl_status next_piece(struct pl_context *context, struct pl_element_blocks *blocks)
 {
-    void *loaded;
-    int64_t count = 0;
-    enum pl_status status = load(context, source, entry, PL_F64, &loaded);
-    *values = loaded;
-    if (!status && !pl_shape_count(entry->rank, entry->dims, &count))
-        count = 0;
-    for (int64_t i = 0; i < count && !status; i++)
-        if (!isfinite((*values)[i]))
-            status =
-                pl_fail(context, PL_BAD_DATA, "%s: '%s': element %lld is %g",
-                        pl_element_source_name(source), entry->name, (long long)i, (*values)[i]);
-    if (status) {
-        free(loaded);
-        *values = NULL;
+    const struct pl_directory_entry *entry = blocks->elements.entry;
+    const void *piece;
+    if (pl_elements_next(context, &blocks->elements, &piece, &blocks->left))
+        return context->status;
+    if (blocks->left == 0)
+        return pl_fail(context, PL_BAD_DATA, "%s: '%s' ends after %lld elements",
+                       pl_element_source_name(blocks->source), entry->name,
+                       (long long)blocks->done);
+    blocks->piece = piece;
+    blocks->sum = pl_crc32(blocks->sum, piece, (size_t)blocks->left * pl_dtype_size(entry->dtype));
+    return PL_OK;
+}
+
+enum pl_status pl_element_blocks_next(struct pl_context *context, struct pl_element_blocks *blocks,
+                                      int64_t count, double *values)
+{
+    const struct pl_directory_entry *entry = blocks->elements.entry;
+    const size_t size = pl_dtype_size(entry->dtype);
+    for (int64_t done = 0; done < count;) {
+        if (blocks->left == 0 && next_piece(context, blocks))
+            return context->status;
+        const int64_t some = count - done < blocks->left ? count - done : blocks->left;
+        if (pl_convert(context, blocks->piece, entry->dtype, values + done, PL_F64, some))
+            return context->status;
+        blocks->piece += (size_t)some * size;
+        blocks->left -= some;
+        done += some;
     }
-    return status;
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(values[i]))
+            return pl_fail(context, PL_BAD_DATA, "%s: '%s': element %lld is %g",
+                           pl_element_source_name(blocks->source), entry->name,
+                           (long long)(blocks->done + i), values[i]);
+    blocks->done += count;
+    return PL_OK;
 }
 
 enum pl_status pl_element_source_document(struct pl_context *context,

@@ -26,14 +26,28 @@ const struct pl_directory_entry *pl_element_source_find(struct pl_context *conte
                                                         struct pl_element_source *source,
                                                         const char *name);
 
-/* All elements of a tensor as they are, or as doubles; free() them. */
+/* All elements of a tensor as they are; free() them. */
 enum pl_status pl_element_source_load(struct pl_context *context, struct pl_element_source *source,
                                       const struct pl_directory_entry *entry,
                                       void **elements) PL_MUST_CHECK;
-enum pl_status pl_element_source_doubles(struct pl_context *context,
-                                         struct pl_element_source *source,
-                                         const struct pl_directory_entry *entry,
-                                         double **values) PL_MUST_CHECK;
+
+/* The elements of one tensor as doubles, in blocks of any size.  The source reads nothing else
+ * meanwhile. */
+struct pl_element_blocks {
+    const struct pl_element_source *source;
+    struct pl_elements elements;
+    const char *piece;
+    int64_t left, done; /* elements of the piece, and given out */
+    uint32_t sum;       /* CRC-32 of all pieces so far, continued from what it was */
+};
+/* sum: 0, or what is continued. */
+enum pl_status pl_element_blocks_start(struct pl_context *context, struct pl_element_blocks *blocks,
+                                       struct pl_element_source *source,
+                                       const struct pl_directory_entry *entry,
+                                       uint32_t sum) PL_MUST_CHECK;
+/* The next count elements, which the tensor must have; PL_BAD_DATA names one that is not finite. */
+enum pl_status pl_element_blocks_next(struct pl_context *context, struct pl_element_blocks *blocks,
+                                      int64_t count, double *values) PL_MUST_CHECK;
 
 /* The document of that name, the last of several; meta->root NULL: there is none.  To be released.
  */

@@ -1,18 +1,21 @@
 /* Making a signature of three models.
  * SPDX-License-Identifier: MIT
  *
- * The document, with the range of every tensor, comes before the codes.  So tensors are read twice,
- * one at a time: once for their ranges, once to write them. */
+ * The document, with the range of every tensor, comes before the codes, and the range of r needs
+ * the sums of the projection.  So each tensor is read three times, in blocks that the three models
+ * give in step: for the sums, for the range, and to be written.  Memory is that of a block. */
 #include "weights/extract.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/crc32.h"
 #include "weights/layers.h"
 
-enum { DEFAULT_LAYERS = 7 };
+enum {
+    DEFAULT_LAYERS = 7,
+    BLOCK = 1 << 16 /* elements; codes of any number of bits fill whole bytes */
+};
 
 void pl_extract_release(struct pl_extract *extract)
 {
@@ -132,56 +135,101 @@ static enum pl_status compare_shapes(struct pl_context *context, struct pl_extra
 
 /* ---- Projecting -------------------------------------------------------------------------- */
 
-/* r of one tensor; free() it. */
-static enum pl_status project(struct pl_context *context, struct pl_extract *extract,
-                              const struct pl_signature_tensor *tensor, bool first, double **r)
+/* One tensor of the three models in step. */
+struct walk {
+    struct pl_element_blocks sources[3]; /* pre, clean, robust */
+    double *values[3];                   /* [BLOCK] */
+    int64_t left;
+};
+
+static enum pl_status walk_start(struct pl_context *context, struct pl_extract *extract,
+                                 const struct pl_signature_tensor *tensor, struct walk *walk)
 {
     struct pl_element_source *sources[] = {&extract->pre, &extract->clean, &extract->robust};
-    double *values[3] = {NULL};
     enum pl_status status = PL_OK;
-    *r = NULL;
+    walk->left = tensor->count;
     for (int i = 0; i < 3 && !status; i++) {
-        const struct pl_directory_entry *entry =
-            pl_element_source_find(context, sources[i], tensor->name);
-        status = pl_element_source_doubles(context, sources[i], entry, &values[i]);
+        walk->values[i] = extract->values + (size_t)i * BLOCK;
+        status = pl_element_blocks_start(context, &walk->sources[i], sources[i],
+                                         pl_element_source_find(context, sources[i], tensor->name),
+                                         extract->signature.base);
     }
-    if (!status)
-        *r = pl_new(context, (size_t)tensor->count, sizeof **r);
-    if (!status && !*r)
-        status = context->status;
-    if (!status && !pl_signature_project(values[0], values[1], values[2], tensor->count, *r) &&
-        first)
-        pl_warn(context, "'%s': the clean model did not change it; nothing is projected",
-                tensor->name);
-    for (int i = 0; i < 3; i++)
-        free(values[i]);
     return status;
 }
 
-/* The range of one tensor, and its part of the clean model's checksum. */
-static enum pl_status measure(struct pl_context *context, struct pl_extract *extract,
-                              struct pl_signature_tensor *tensor)
+/* The next block; *count = 0 when all have come. */
+static enum pl_status walk_next(struct pl_context *context, struct walk *walk, int64_t *count)
 {
-    struct pl_signature *signature = &extract->signature;
-    double *r;
-    void *clean = NULL;
-    const struct pl_directory_entry *entry =
-        pl_element_source_find(context, &extract->clean, tensor->name);
-    enum pl_status status = project(context, extract, tensor, true, &r);
+    enum pl_status status = PL_OK;
+    *count = walk->left < BLOCK ? walk->left : BLOCK;
+    walk->left -= *count;
+    for (int i = 0; i < 3 && !status; i++)
+        status = pl_element_blocks_next(context, &walk->sources[i], *count, walk->values[i]);
+    return status;
+}
+
+/* r of the block, in the place of the robust model's elements. */
+static double *walk_project(const struct walk *walk, const struct pl_projection *projection,
+                            int64_t count)
+{
+    double *r = walk->values[2];
+    pl_projection_apply(projection, walk->values[0], walk->values[1], r, count, r);
+    return r;
+}
+
+/* The sums of the projection, and the tensor's part of the clean model's checksum. */
+static enum pl_status measure_sums(struct pl_context *context, struct pl_extract *extract,
+                                   const struct pl_signature_tensor *tensor,
+                                   struct pl_projection *projection)
+{
+    struct walk walk;
+    int64_t count;
+    enum pl_status status = walk_start(context, extract, tensor, &walk);
+    *projection = (struct pl_projection){0};
+    while (!status && !(status = walk_next(context, &walk, &count)) && count > 0)
+        pl_projection_add(projection, walk.values[0], walk.values[1], walk.values[2], count);
     if (!status)
-        status = pl_element_source_load(context, &extract->clean, entry, &clean);
-    if (!status) {
-        signature->base =
-            pl_crc32(signature->base, clean, (size_t)tensor->count * pl_dtype_size(entry->dtype));
-        tensor->quantiser = (struct pl_quantiser){.levels = 0};
-        if (signature->levels)
-            tensor->quantiser =
-                pl_quantiser_make(signature->kind, signature->levels, r, tensor->count, true);
-        tensor->bits = signature->levels ? pl_quantiser_bits(&tensor->quantiser) : 0;
+        extract->signature.base = walk.sources[1].sum;
+    if (!status && !pl_projection_exists(projection))
+        pl_warn(context, "'%s': the clean model did not change it; nothing is projected",
+                tensor->name);
+    return status;
+}
+
+static enum pl_status measure_range(struct pl_context *context, struct pl_extract *extract,
+                                    const struct pl_projection *projection,
+                                    struct pl_signature_tensor *tensor)
+{
+    const struct pl_signature *signature = &extract->signature;
+    struct walk walk;
+    int64_t count;
+    tensor->quantiser = pl_quantiser_open(signature->kind, signature->levels);
+    enum pl_status status = walk_start(context, extract, tensor, &walk);
+    while (!status && !(status = walk_next(context, &walk, &count)) && count > 0)
+        pl_quantiser_widen(&tensor->quantiser, walk_project(&walk, projection, count), count);
+    pl_quantiser_close(&tensor->quantiser, true);
+    tensor->bits = pl_quantiser_bits(&tensor->quantiser);
+    return status;
+}
+
+static enum pl_status measure(struct pl_context *context, struct pl_extract *extract)
+{
+    const struct pl_signature *signature = &extract->signature;
+    struct pl_arena *arena = &extract->signature.arena;
+    extract->values = pl_arena_new(context, arena, 3 * BLOCK, sizeof *extract->values);
+    extract->packed = pl_arena_new(context, arena, BLOCK, sizeof *extract->packed);
+    extract->projections =
+        pl_arena_new(context, arena, signature->count, sizeof *extract->projections);
+    if (!extract->values || !extract->packed || !extract->projections)
+        return context->status;
+    enum pl_status status = PL_OK;
+    for (size_t t = 0; t < signature->count && !status; t++) {
+        struct pl_signature_tensor *tensor = &signature->tensors[t];
+        status = measure_sums(context, extract, tensor, &extract->projections[t]);
+        if (!status && signature->levels)
+            status = measure_range(context, extract, &extract->projections[t], tensor);
         extract->bytes += pl_signature_bytes(tensor);
     }
-    free(clean);
-    free(r);
     return status;
 }
 
@@ -203,8 +251,8 @@ enum pl_status pl_extract_prepare(struct pl_context *context, struct pl_extract 
     if (!status && list.size)
         status = pl_fail(context, PL_BAD_DATA, "%s", list.data);
     pl_buffer_release(&list);
-    for (size_t t = 0; t < signature->count && !status; t++)
-        status = measure(context, extract, &signature->tensors[t]);
+    if (!status)
+        status = measure(context, extract);
     for (size_t t = 0; t < robust->count; t++)
         extract->full += pl_directory_bytes(&robust->entries[t]);
     return status;
@@ -212,32 +260,42 @@ enum pl_status pl_extract_prepare(struct pl_context *context, struct pl_extract 
 
 /* ---- Writing ----------------------------------------------------------------------------- */
 
-static enum pl_status write_delta(struct pl_context *context, struct pl_extract *extract,
-                                  const struct pl_signature_tensor *tensor,
+/* A block of r as it is stored, in extract->packed. */
+static void pack(const struct pl_extract *extract, const struct pl_signature_tensor *tensor,
+                 const double *r, int64_t count, size_t *size)
+{
+    uint8_t *bytes = (uint8_t *)extract->packed;
+    *size = (size_t)count * sizeof *extract->packed;
+    for (int64_t i = 0; !tensor->quantiser.levels && i < count; i++)
+        extract->packed[i] = (float)r[i];
+    if (!tensor->quantiser.levels)
+        return;
+    *size = (size_t)pl_bits_size(count, tensor->bits);
+    memset(bytes, 0, *size);
+    for (int64_t i = 0; i < count; i++)
+        pl_bits_put(bytes, i, tensor->bits, pl_quantiser_code(&tensor->quantiser, r[i]));
+}
+
+static enum pl_status write_delta(struct pl_context *context, struct pl_extract *extract, size_t at,
                                   struct pl_writer *writer)
 {
+    const struct pl_signature_tensor *tensor = &extract->signature.tensors[at];
+    const int64_t bytes = (int64_t)pl_signature_bytes(tensor);
+    const bool plain = tensor->quantiser.levels == 0;
     char name[PL_NAME_MAX + 8];
-    double *r;
-    const uint64_t size = pl_signature_bytes(tensor);
+    struct walk walk;
+    int64_t count;
+    size_t size;
     snprintf(name, sizeof name, "delta.%s", tensor->name);
-    enum pl_status status = project(context, extract, tensor, false, &r);
-    uint8_t *bytes = status ? NULL : pl_new(context, (size_t)size, 1);
-    float *plain = (float *)(void *)bytes;
-    for (int64_t i = 0; bytes && i < tensor->count; i++) {
-        if (tensor->quantiser.levels)
-            pl_bits_put(bytes, i, tensor->bits, pl_quantiser_code(&tensor->quantiser, r[i]));
-        else
-            plain[i] = (float)r[i];
-    }
-    struct pl_tensor packed = pl_tensor_view(PL_U8, 1, (const int64_t[]){(int64_t)size}, bytes);
-    if (!tensor->quantiser.levels)
-        packed = pl_tensor_view(PL_F32, tensor->rank, tensor->dims, bytes);
+    enum pl_status status = walk_start(context, extract, tensor, &walk);
     if (!status)
-        status = bytes ? pl_writer_tensor(context, writer, name, &packed, PL_CODEC_RAW)
-                       : context->status;
-    free(bytes);
-    free(r);
-    return status;
+        status = plain ? pl_writer_begin(context, writer, name, PL_F32, tensor->rank, tensor->dims)
+                       : pl_writer_begin(context, writer, name, PL_U8, 1, &bytes);
+    while (!status && !(status = walk_next(context, &walk, &count)) && count > 0) {
+        pack(extract, tensor, walk_project(&walk, &extract->projections[at], count), count, &size);
+        status = pl_writer_bytes(context, writer, extract->packed, size);
+    }
+    return status ? status : pl_writer_finish(context, writer);
 }
 
 enum pl_status pl_extract_write(struct pl_context *context, struct pl_extract *extract,
@@ -253,6 +311,6 @@ enum pl_status pl_extract_write(struct pl_context *context, struct pl_extract *e
         status = pl_writer_meta(context, writer, "signature", root);
     pl_meta_release(&meta);
     for (size_t t = 0; t < extract->signature.count && !status; t++)
-        status = write_delta(context, extract, &extract->signature.tensors[t], writer);
+        status = write_delta(context, extract, t, writer);
     return status;
 }

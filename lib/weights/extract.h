@@ -22,6 +22,10 @@ struct pl_extract {
     struct pl_element_source pre, clean, robust;
     struct pl_signature signature;
     uint64_t bytes, full; /* of what is written, and of the whole robust model */
+    /* Kept by the functions, in the signature's arena */
+    struct pl_projection *projections; /* [tensors] */
+    double *values;                    /* a block of each model */
+    float *packed;                     /* a block as it is written; holds codes, too */
 };
 
 /* Selects the tensors and projects and quantises them once, for their ranges; PL_BAD_DATA lists all

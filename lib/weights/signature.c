@@ -12,20 +12,28 @@ static void add(double value, double *sum, double *lost)
     *sum = next;
 }
 
-bool pl_signature_project(const double *start, const double *clean, const double *robust,
-                          int64_t count, double *r)
+void pl_projection_add(struct pl_projection *projection, const double *start, const double *clean,
+                       const double *robust, int64_t count)
 {
-    double ta = 0, ta_lost = 0, aa = 0, aa_lost = 0;
     for (int64_t i = 0; i < count; i++) {
         const double t = robust[i] - start[i], a = clean[i] - start[i];
-        add(t * a, &ta, &ta_lost);
-        add(a * a, &aa, &aa_lost);
+        add(t * a, &projection->ta, &projection->ta_lost);
+        add(a * a, &projection->aa, &projection->aa_lost);
     }
-    ta += ta_lost, aa += aa_lost;
-    const double share = aa > 0 ? ta / aa : 0;
+}
+
+bool pl_projection_exists(const struct pl_projection *projection)
+{
+    return projection->aa > 0;
+}
+
+void pl_projection_apply(const struct pl_projection *projection, const double *start,
+                         const double *clean, const double *robust, int64_t count, double *r)
+{
+    const double ta = projection->ta + projection->ta_lost;
+    const double aa = projection->aa + projection->aa_lost, share = aa > 0 ? ta / aa : 0;
     for (int64_t i = 0; i < count; i++)
         r[i] = robust[i] - start[i] - share * (clean[i] - start[i]);
-    return aa > 0;
 }
 
 /* ---- Quantisation ------------------------------------------------------------------------ */
@@ -44,23 +52,29 @@ static double scaled(enum pl_quantise kind, double value)
     return value;
 }
 
-struct pl_quantiser pl_quantiser_make(enum pl_quantise kind, int64_t levels, const double *values,
-                                      int64_t count, bool narrow)
+struct pl_quantiser pl_quantiser_open(enum pl_quantise kind, int64_t levels)
 {
-    struct pl_quantiser quantiser = {kind, levels, INFINITY, -INFINITY};
+    return (struct pl_quantiser){kind, levels, INFINITY, -INFINITY};
+}
+
+void pl_quantiser_widen(struct pl_quantiser *quantiser, const double *values, int64_t count)
+{
     for (int64_t i = 0; i < count; i++) {
-        if (kind == PL_QUANTISE_LOG && values[i] == 0)
+        if (quantiser->kind == PL_QUANTISE_LOG && values[i] == 0)
             continue;
-        quantiser.least = fmin(quantiser.least, scaled(kind, values[i]));
-        quantiser.most = fmax(quantiser.most, scaled(kind, values[i]));
+        quantiser->least = fmin(quantiser->least, scaled(quantiser->kind, values[i]));
+        quantiser->most = fmax(quantiser->most, scaled(quantiser->kind, values[i]));
     }
-    if (!(quantiser.least <= quantiser.most))
-        quantiser.least = quantiser.most = 0;
+}
+
+void pl_quantiser_close(struct pl_quantiser *quantiser, bool narrow)
+{
+    if (!(quantiser->least <= quantiser->most)) /* of no values */
+        quantiser->least = quantiser->most = 0;
     if (narrow) {
-        quantiser.least = (double)(float)quantiser.least;
-        quantiser.most = (double)(float)quantiser.most;
+        quantiser->least = (double)(float)quantiser->least;
+        quantiser->most = (double)(float)quantiser->most;
     }
-    return quantiser;
 }
 
 /* Steps of the even scale. */

@@ -13,10 +13,17 @@
 
 #include "base/context.h"
 
-/* r of one tensor, in double; start, clean, robust and r have count elements.  Returns false, and r
- * = t, when clean equals start: there is nothing to project on. */
-bool pl_signature_project(const double *start, const double *clean, const double *robust,
-                          int64_t count, double *r);
+/* <t, a> and <a, a> of one tensor, from {0} on. */
+struct pl_projection {
+    double ta, ta_lost, aa, aa_lost;
+};
+void pl_projection_add(struct pl_projection *projection, const double *start, const double *clean,
+                       const double *robust, int64_t count);
+/* Whether the clean model changed the tensor; where it did not, r = t. */
+bool pl_projection_exists(const struct pl_projection *projection);
+/* r of some elements; it may be `robust`. */
+void pl_projection_apply(const struct pl_projection *projection, const double *start,
+                         const double *clean, const double *robust, int64_t count, double *r);
 
 /* How values become codes 0..levels-1. */
 enum pl_quantise {
@@ -34,10 +41,11 @@ struct pl_quantiser {
     double least, most; /* of r, tanh(r) or log2|r| */
 };
 
-/* Finds the range of the values.  narrow: rounds it to float, as it is stored, outwards for the
- * linear kind so that codes stay in range. */
-struct pl_quantiser pl_quantiser_make(enum pl_quantise kind, int64_t levels, const double *values,
-                                      int64_t count, bool narrow);
+/* Without a range; then it is widened to hold values, and closed.  narrow: the range is rounded to
+ * float, as it is stored. */
+struct pl_quantiser pl_quantiser_open(enum pl_quantise kind, int64_t levels);
+void pl_quantiser_widen(struct pl_quantiser *quantiser, const double *values, int64_t count);
+void pl_quantiser_close(struct pl_quantiser *quantiser, bool narrow);
 /* Codes need this many bits: 0 when there is only one value. */
 int pl_quantiser_bits(const struct pl_quantiser *quantiser);
 int64_t pl_quantiser_code(const struct pl_quantiser *quantiser, double value);

@@ -4,8 +4,9 @@
  *     meta: signature   name; pre, clean: end sums of the models it was made from; base: CRC-32 of
  *                       the clean model's tensors that it changes; layers; levels (0: not
  *                       quantised), quantiser; tensors: for each its name, shape, and, if
- * quantised, bits, least and most delta.NAME        u8, the codes packed with lowest bits first;
- * f32 in the tensor's shape if not quantised */
+ *                       quantised, bits, least and most
+ *     delta.NAME        u8, the codes packed with lowest bits first; f32 in the tensor's shape if
+ *                       not quantised */
 #ifndef PL_WEIGHTS_SIGNATURE_STREAM_H
 #define PL_WEIGHTS_SIGNATURE_STREAM_H
 

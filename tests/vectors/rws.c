@@ -50,8 +50,11 @@ static double *project(struct vectors *vectors, const struct pl_directory_entry 
     const double *robust =
         vectors_doubles(vectors, count, "corrupt%d.%s", corruption, tensor->name);
     double *r = vectors_new(vectors, count, sizeof *r);
-    if (start && clean && robust)
-        pl_signature_project(start, clean, robust, count, r);
+    struct pl_projection projection = {0};
+    if (start && clean && robust) {
+        pl_projection_add(&projection, start, clean, robust, count);
+        pl_projection_apply(&projection, start, clean, robust, count, r);
+    }
     return r;
 }
 
@@ -82,7 +85,9 @@ struct patch {
 
 static void quantise(const struct patch *patch, double *r, int64_t count)
 {
-    struct pl_quantiser quantiser = pl_quantiser_make(patch->kind, patch->levels, r, count, false);
+    struct pl_quantiser quantiser = pl_quantiser_open(patch->kind, patch->levels);
+    pl_quantiser_widen(&quantiser, r, count);
+    pl_quantiser_close(&quantiser, false);
     int bits = pl_quantiser_bits(&quantiser);
     uint8_t packed[8] = {0}; /* through its packed form, one by one */
     for (int64_t i = 0; i < count; i++) {
