@@ -6,7 +6,7 @@ load stream
 
 setup() {
     cd "$T"
-    export PLUMBLINE_THREADS=1 # small steps: threads would mostly wait for each other
+    export PLUMBLINE_THREADS=1 # the steps are too small to share
     parrot=$TOP/data/parrot.png
 }
 

@@ -39,7 +39,7 @@ struct pl_vq_options {
     int64_t hidden;
     int init;       /* enum pl_vq_init, of the code vectors */
     bool both;      /* simvq: train the basis too */
-    bool normalise; /* train on vectors of mean 0 and deviation 1 */
+    bool normalise; /* train on vectors of mean 0 and one deviation */
     int gradient;   /* enum pl_vq_gradient, into the encoder */
     double beta, rate, decay;
     int64_t steps, batch; /* steps 0: as many as the method needs */
@@ -62,7 +62,7 @@ struct pl_vq_options {
     PL_CHOICE(s, f.init, "init", 0, "normal", PL_VQ_INITS, "INIT",                                 \
               "code vectors start in N(0, 1/D), or in -1/K..1/K"),                                 \
     PL_FLAG(s, f.both, "both", 0, "no", "simvq: train the basis too, not only the map over it"),   \
-    PL_FLAG(s, f.normalise, "normalise", 0, "yes", "train on vectors as they are, without bringing them to mean 0 and deviation 1"), \
+    PL_FLAG(s, f.normalise, "normalise", 0, "yes", "train on vectors as they are, without bringing them to mean 0 and the deviation of the codes"), \
     PL_CHOICE(s, f.gradient, "gradient", 0, "straight", PL_VQ_GRADIENTS, "FORM",                   \
               "how the gradient passes the codes on its way to the encoder"),                      \
     PL_REAL(s, f.beta, "beta", 0, "0.25", 0, 1e6, "WEIGHT", "weight of the commitment to the codes", "1"), \

@@ -1,8 +1,9 @@
 /* Training a codebook: what goes before and what comes after.
  * SPDX-License-Identifier: MIT
  *
- * Training sees vectors of mean 0 and deviation 1, so that codes, which start in N(0, 1/D), and
- * the rate suit any data.  Distances keep their order when all vectors are moved and scaled alike:
+ * Training sees vectors of mean 0.  Without encoder their deviation is 1/sqrt(D), that of the codes
+ * at the start, so that a map need not grow first; an encoder has inputs of deviation 1.  So the
+ * rate suits any data.  Distances keep their order when all vectors are moved and scaled alike:
  * afterwards the code vectors (through the map, or through the outer layers of encoder and decoder)
  * are brought to the units of the data, and coding knows nothing of it. */
 #include "quantize/vq_train.h"
@@ -15,7 +16,7 @@
 #include "quantize/coder.h"
 #include "quantize/usage.h"
 
-/* ---- To mean 0 and deviation 1 ------------------------------------------------------------- */
+/* ---- To one mean and deviation ------------------------------------------------------------- */
 
 static enum pl_status find_moments(struct pl_context *context, struct pl_vq_data *data)
 {
@@ -121,7 +122,7 @@ static enum pl_status check_memory(struct pl_context *context, const struct pl_v
 
 /* ---- Warnings ----------------------------------------------------------------------------- */
 
-/* Finds the moments that vectors are brought to 0 and 1 by, and warns of what is likely wrong. */
+/* Finds the moments that vectors are normalised by, and warns of what is likely wrong. */
 static enum pl_status check_data(struct pl_context *context, const struct pl_vq *vq,
                                  struct pl_vq_data *data)
 {
@@ -147,6 +148,8 @@ static enum pl_status check_data(struct pl_context *context, const struct pl_vq 
                 "the vectors are %.0f times as long as codes start: they may all fall to a few "
                 "(leave out --no-normalise)",
                 norm);
+    if (options->encoder == PL_VQ_NONE)
+        data->scale *= sqrt((double)data->size);
     if (!options->normalise) {
         memset(data->mean, 0, (size_t)data->size * sizeof *data->mean);
         data->scale = 1;

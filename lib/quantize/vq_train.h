@@ -7,12 +7,12 @@
 
 #include "quantize/vq.h"
 
-/* Vectors brought to mean 0 and deviation 1 over all numbers, and the way back. */
+/* Vectors brought to mean 0 and one deviation over all numbers, and the way back. */
 struct pl_vq_data {
     pl_real *vectors; /* [count, size] */
     int64_t count, size;
     double *mean; /* [size] */
-    double scale; /* the deviation that was divided by */
+    double scale; /* what was divided by */
 };
 
 /* Each fills the codebook of vq (and the layers around it) for the data as it is. */
