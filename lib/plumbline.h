@@ -76,6 +76,7 @@
 #include "quantize/coder.h"
 #include "quantize/codes.h"
 #include "quantize/cut.h"
+#include "quantize/layers.h"
 #include "quantize/source.h"
 #include "quantize/stats.h"
 #include "quantize/transcode.h"

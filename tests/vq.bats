@@ -164,7 +164,35 @@ table() {
         vq-decode cb codes | ts-info --json | jq -c '.tensors[0].shape' | says '[1,192,256,3]' cat
     done
     ts-info --json cb | jq -c '[.tensors[].name]' |
-        says '["codebook","basis","map.weight","map.bias","encoder.0.weight","encoder.0.bias","encoder.1.weight","encoder.1.bias","decoder.0.weight","decoder.0.bias","decoder.1.weight","decoder.1.bias"]' cat
+        says '["codebook","basis","map.weight","map.bias","mean","scale","encoder.0.weight","encoder.0.bias","encoder.1.weight","encoder.1.bias","decoder.0.weight","decoder.0.bias","decoder.1.weight","decoder.1.bias"]' cat
+}
+
+@test "convolutions: a code for each place of a patch, of pictures and of sound" {
+    vq-train -q --encoder conv:8,12 --dim 6 --codes 64 --levels 2 --patch 16x8 --batch 16 --steps 200 "$parrot" -o cb
+    ts-info --json cb | jq -c '[.tensors[] | select(.name | test("weight")) | .shape]' |
+        says '[[2,6,6],[8,3,3,3],[12,8,3,3],[6,12,3,3],[12,6,3,3],[8,12,3,3],[3,8,3,3]]' cat
+    vq-encode cb "$parrot" -o codes
+    ts-info --json codes | jq -c '.tensors[0].shape' | says '[4608]' cat # 12 x 32 patches of 8 places, 2 x 6 bits
+    vq-encode --no-pack cb "$parrot" -o plain
+    ts-info --json plain | jq -c '.tensors[0].shape' | says '[3072,2]' cat
+    vq-decode cb codes -o back
+    vq-decode cb plain | ts-diff - back
+    ts-info --json back | jq -c '.tensors[0].shape' | says '[1,192,256,3]' cat
+    vq-stats --json cb codes "$parrot" | tee stats |
+        jq -e '.vectors == 3072 and .bits_per_vector == 12 and .mse < 0.02' || { cat stats; false; }
+    # a part alone is coded as it is in the whole
+    ts-import "$parrot" | ts-select --slice 'images[:,16:48,:,:]' >part
+    vq-encode --no-pack cb part | ts-diff <(ts-select --rows 256:768 plain) -
+    for j in 1 3; do
+        vq-train -q --no-history -j $j --encoder conv:4 --codes 16 --frame 16 --steps 20 -o cb$j <(
+            head -c 4000 "$parrot" | ts-import -f raw --dtype i8 --shape 4000,1 --name x)
+    done
+    cmp cb1 cb3
+    fails 2 'vq-train: --encoder conv halves vectors of 6 x 4 pixels 2 times: give sides that are multiples of 4 (--patch, --frame)' \
+        vq-train --encoder conv --patch 6x4 "$parrot" -o none
+    fails 2 "vq-train: --encoder: 'conv:0' is none of none, mlp:WIDTH,... and conv:FILTERS,..., with up to 8 numbers from 1 to 65536" \
+        vq-train --encoder conv:0 --patch 4x4 "$parrot" -o none
+    fails 2 'vq-train: --method kmeans trains no encoder' vq-train -m kmeans --encoder mlp --patch 4x4 "$parrot" -o none
 }
 
 @test "SimVQ uses more codes than vanilla VQ, and its error is smaller" {

@@ -1,4 +1,4 @@
-/* Operations on pictures: convolution, pooling, batch norm, and the way to rows of numbers.
+/* Operations on pictures: convolution, pooling, enlarging, batch norm, the way to rows of numbers.
  * SPDX-License-Identifier: MIT
  *
  * Pictures are [N, H, W, C]: the channels of a pixel lie side by side, so that a pixel is a row to
@@ -26,6 +26,10 @@ struct pl_variable *pl_op_mean_pool(struct pl_tape *tape, struct pl_variable *x,
                                     int64_t stride, int64_t pad);
 /* Mean of each channel of a whole picture: [N, C]. */
 struct pl_variable *pl_op_global_pool(struct pl_tape *tape, struct pl_variable *x);
+
+/* Every pixel becomes a block of tall x wide equal ones: [N, H tall, W wide, C]. */
+struct pl_variable *pl_op_enlarge(struct pl_tape *tape, struct pl_variable *x, int64_t tall,
+                                  int64_t wide);
 
 /* [N, H, W, C] -> [N, C H W], channel after channel as other programs flatten pictures. */
 struct pl_variable *pl_op_flatten(struct pl_tape *tape, struct pl_variable *x);

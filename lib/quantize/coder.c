@@ -7,15 +7,19 @@
 
 #include "base/parallel.h"
 
+enum { ROWS = 4096 }; /* of z that are coded at once, about */
+
 enum pl_status pl_coder_init(struct pl_context *context, struct pl_coder *coder,
                              const struct pl_vq *vq, bool search)
 {
-    int64_t levels = vq->options.levels, dim = vq->options.dim;
-    *coder = (struct pl_coder){.vq = vq, .tape = {.context = context}};
-    coder->rest = pl_new(context, PL_CODER_ROWS, (size_t)dim * sizeof(pl_real));
-    coder->found = pl_new(context, PL_CODER_ROWS, sizeof(int32_t));
-    coder->vectors = pl_new(context, PL_CODER_ROWS, (size_t)vq->size * sizeof *coder->vectors);
-    coder->codes = pl_new(context, PL_CODER_ROWS, (size_t)levels * sizeof *coder->codes);
+    int64_t levels = vq->options.levels, dim = vq->options.dim, places = pl_vq_places(vq);
+    int64_t most = places < ROWS ? ROWS / places : 1;
+    size_t rows = (size_t)(most * places);
+    *coder = (struct pl_coder){.vq = vq, .tape = {.context = context}, .most = most};
+    coder->rest = pl_new(context, rows, (size_t)dim * sizeof(pl_real));
+    coder->found = pl_new(context, rows, sizeof(int32_t));
+    coder->vectors = pl_new(context, (size_t)most, (size_t)vq->size * sizeof *coder->vectors);
+    coder->codes = pl_new(context, rows, (size_t)levels * sizeof *coder->codes);
     coder->levels = pl_new(context, (size_t)levels, sizeof *coder->levels);
     bool room = coder->rest && coder->found && coder->vectors && coder->codes && coder->levels;
     enum pl_status status = room ? pl_blas_open(context) : context->status;
@@ -66,6 +70,7 @@ enum pl_status pl_coder_encode(struct pl_context *context, struct pl_coder *code
         return context->status;
     memcpy(coder->rest, z->value, (size_t)z->count * sizeof(pl_real));
     pl_tape_reset(&coder->tape);
+    rows *= pl_vq_places(vq);
     for (int64_t level = 0; level < levels; level++) {
         if (pl_nearest_find(context, &coder->levels[level], coder->rest, rows, coder->found))
             return context->status;
@@ -93,11 +98,11 @@ enum pl_status pl_coder_decode(struct pl_context *context, struct pl_coder *code
                                const int32_t *codes, int64_t rows, int64_t levels, pl_real *vectors)
 {
     const struct pl_vq *vq = coder->vq;
-    int64_t dim = vq->options.dim;
-    for (int64_t row = 0; row < rows; row++)
-        add_codes(vq, codes + row * vq->options.levels, levels, coder->rest + row * dim);
+    int64_t dim = vq->options.dim, places = rows * pl_vq_places(vq);
+    for (int64_t place = 0; place < places; place++)
+        add_codes(vq, codes + place * vq->options.levels, levels, coder->rest + place * dim);
     struct pl_variable z = {
-        .rank = 2, .dims = {rows, dim}, .count = rows * dim, .value = coder->rest};
+        .rank = 2, .dims = {places, dim}, .count = places * dim, .value = coder->rest};
     struct pl_variable *out = pl_vq_decode(&coder->tape, vq, &z);
     if (!out)
         return context->status;

@@ -12,23 +12,21 @@ struct pl_coder {
     struct pl_tape tape;       /* of the encoder and of the decoder */
     pl_real *rest;             /* what is left over at a level */
     int32_t *found;            /* codes of a level */
-    pl_real *vectors;          /* room for the caller: [PL_CODER_ROWS, size] */
-    int32_t *codes;            /* and [PL_CODER_ROWS, levels] */
+    int64_t most;              /* vectors that are coded at once */
+    pl_real *vectors;          /* room for the caller: [most, size] */
+    int32_t *codes;            /* and [most, places, levels] */
 };
-
-/* Most vectors that are coded at once. */
-enum { PL_CODER_ROWS = 4096 };
 
 /* search: vectors will be coded, not only decoded.  The codebook stays as it is until release. */
 enum pl_status pl_coder_init(struct pl_context *context, struct pl_coder *coder,
                              const struct pl_vq *vq, bool search) PL_MUST_CHECK;
 void pl_coder_release(struct pl_coder *coder);
 
-/* codes [rows, levels] of vectors [rows, size]; rows at most PL_CODER_ROWS. */
+/* codes [rows, places, levels] of vectors [rows, size]; rows at most coder->most. */
 enum pl_status pl_coder_encode(struct pl_context *context, struct pl_coder *coder,
                                const pl_real *vectors, int64_t rows, int32_t *codes) PL_MUST_CHECK;
-/* vectors [rows, size] of codes [rows, levels of the codebook], each in 0..K-1; of the first
- * `levels` of each row alone, at least one. */
+/* vectors [rows, size] of codes [rows, places, levels of the codebook], each in 0..K-1; of the
+ * first `levels` of each place alone, at least one. */
 enum pl_status pl_coder_decode(struct pl_context *context, struct pl_coder *coder,
                                const int32_t *codes, int64_t rows, int64_t levels,
                                pl_real *vectors) PL_MUST_CHECK;

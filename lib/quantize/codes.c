@@ -43,6 +43,8 @@ enum pl_status pl_codes_write(struct pl_context *context, const struct pl_codes 
     pl_meta_add_text(context, &meta, root, "codebook", sum);
     pl_meta_add_int(context, &meta, root, "codes", codes->codes);
     pl_meta_add_int(context, &meta, root, "levels", codes->levels);
+    if (codes->places > 1)
+        pl_meta_add_int(context, &meta, root, "places", codes->places);
     if (codes->bits > 0)
         pl_meta_add_int(context, &meta, root, "bits", codes->bits);
     pl_meta_add_text(context, &meta, root, "kind", codes->kind);
@@ -94,10 +96,12 @@ static enum pl_status read_head(struct pl_context *context, struct pl_codes *cod
 {
     const char *sum = "", *kind = "tensors";
     int64_t bits = 0;
+    codes->places = 1;
     if (pl_meta_text(context, root, "codebook", &sum) ||
         pl_meta_text(context, root, "kind", &kind) ||
         pl_meta_int(context, root, "codes", &codes->codes) ||
         pl_meta_int(context, root, "levels", &codes->levels) ||
+        pl_meta_int(context, root, "places", &codes->places) ||
         pl_meta_int(context, root, "bits", &bits) || pl_cut_read(context, root, &codes->cut))
         return context->status;
     codes->bits = (int)bits;
@@ -107,9 +111,11 @@ static enum pl_status read_head(struct pl_context *context, struct pl_codes *cod
     if (strlen(sum) != 9 || sum[0] != 'x' || !pl_hex_parse(sum + 1, &codes->codebook))
         return pl_fail(context, PL_BAD_DATA, "no sum of a codebook: '%s'", sum);
     if (codes->codes < 1 || codes->codes > INT32_MAX || codes->levels < 1 || codes->levels > 64 ||
-        (bits != 0 && bits != pl_code_bits(codes->codes)))
-        return pl_fail(context, PL_BAD_DATA, "%lld codes in %lld levels of %lld bits",
-                       (long long)codes->codes, (long long)codes->levels, (long long)bits);
+        codes->places < 1 || (bits != 0 && bits != pl_code_bits(codes->codes)))
+        return pl_fail(context, PL_BAD_DATA,
+                       "%lld codes in %lld levels and %lld places of %lld bits",
+                       (long long)codes->codes, (long long)codes->levels, (long long)codes->places,
+                       (long long)bits);
     return PL_OK;
 }
 
@@ -147,7 +153,8 @@ enum pl_status pl_codes_expect(struct pl_context *context, const struct pl_codes
         return pl_fail(context, PL_BAD_DATA,
                        "%s: made with another codebook: its sum is x%08x, and this one has x%08x",
                        source, codes->codebook, sum);
-    bool same = codes->codes == vq->options.codes && codes->levels == vq->options.levels;
+    bool same = codes->codes == vq->options.codes && codes->levels == vq->options.levels &&
+                codes->places == pl_vq_places(vq);
     for (size_t i = 0; i < codes->count; i++)
         same = same && (codes->sheets[i].vectors == 0 || codes->sheets[i].size == vq->size);
     return same ? PL_OK

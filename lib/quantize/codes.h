@@ -2,14 +2,15 @@
  * SPDX-License-Identifier: MIT
  *
  *     meta: stream    kind: codes
- *     meta: codes     codebook: its sum; codes, levels; bits; kind, patch or frame;
+ *     meta: codes     codebook: its sum; codes, levels, places; bits; kind, patch or frame;
  *                     tensors: a list of name, codes, dtype, shape
  *     NAME            the codes of a tensor: `codes`, of several tensors codes.TENSOR
  *
- * A vector has one code a level, in the order of levels.  With `bits` a tensor is u8, and code i
+ * A vector has one code a level, in the order of levels; with `places`, which are 1 when they are
+ * not given, so many rows of them.  With `bits` a tensor is u8, and code i
  * takes its bits i * bits to (i + 1) * bits - 1, the least significant first, counted from the
- * least significant bit of byte 0; without, it is the smallest unsigned type, [vectors] or
- * [vectors, levels].  What else was in the stream that was encoded is there as it was. */
+ * least significant bit of byte 0; without, it is the smallest unsigned type, [rows] or
+ * [rows, levels].  What else was in the stream that was encoded is there as it was. */
 #ifndef PL_QUANTIZE_CODES_H
 #define PL_QUANTIZE_CODES_H
 
@@ -20,7 +21,8 @@
 /* What the document `codes` says. */
 struct pl_codes {
     uint32_t codebook;     /* sum of its end record */
-    int64_t codes, levels; /* K, and codes of a vector */
+    int64_t codes, levels; /* K, and codes of a row */
+    int64_t places;        /* rows of a vector */
     int bits;              /* of a packed code; 0: not packed */
     struct pl_cut cut;
     const char *kind;        /* of the stream that was encoded */
@@ -63,9 +65,9 @@ struct pl_code_writer {
 enum pl_status pl_code_writer_open(struct pl_context *context, struct pl_code_writer *out,
                                    const struct pl_codes *codes, size_t sheet, enum pl_codec codec,
                                    struct pl_writer *writer) PL_MUST_CHECK;
-/* codes [count, levels] */
+/* codes [rows, levels] */
 enum pl_status pl_code_writer_put(struct pl_context *context, struct pl_code_writer *out,
-                                  const int32_t *codes, int64_t count) PL_MUST_CHECK;
+                                  const int32_t *codes, int64_t rows) PL_MUST_CHECK;
 enum pl_status pl_code_writer_close(struct pl_context *context,
                                     struct pl_code_writer *out) PL_MUST_CHECK;
 void pl_code_writer_release(struct pl_code_writer *out);
@@ -80,7 +82,7 @@ struct pl_code_reader {
     size_t element_size;
     uint64_t partial;
     int partial_bits;
-    int64_t done; /* vectors */
+    int64_t done; /* rows */
 };
 
 /* The reader must be mapped, and the directory that of its segment.  PL_BAD_DATA when the tensor
@@ -89,8 +91,8 @@ enum pl_status pl_code_reader_open(struct pl_context *context, struct pl_code_re
                                    const struct pl_codes *codes, size_t sheet,
                                    struct pl_reader *reader,
                                    struct pl_directory *directory) PL_MUST_CHECK;
-/* Up to `most` rows of [levels]; *count = 0 after the last.  A code beyond K is PL_BAD_DATA that
- * says which. */
+/* Codes [*count, places, levels] of up to `most` vectors; *count = 0 after the last.  A code beyond
+ * K is PL_BAD_DATA that says which. */
 enum pl_status pl_code_reader_next(struct pl_context *context, struct pl_code_reader *in,
                                    int64_t most, int32_t *codes, int64_t *count) PL_MUST_CHECK;
 

@@ -18,9 +18,9 @@ static bool shape_of(const struct pl_codes *codes, const struct pl_sheet *sheet,
     int64_t count;
     *dtype = codes->bits ? PL_U8 : smallest_type(codes->codes);
     *rank = codes->bits == 0 && codes->levels > 1 ? 2 : 1;
-    dims[0] = sheet->vectors;
     dims[1] = codes->levels;
-    if (!pl_mul_int64(sheet->vectors, codes->levels * (codes->bits ? codes->bits : 1), &count))
+    if (!pl_mul_int64(sheet->vectors, codes->places, &dims[0]) ||
+        !pl_mul_int64(dims[0], codes->levels * (codes->bits ? codes->bits : 1), &count))
         return false;
     if (codes->bits)
         dims[0] = count / BYTE + (count % BYTE > 0);
@@ -76,9 +76,9 @@ static void store(const struct pl_code_writer *out, uint32_t code, uint8_t **to)
 }
 
 enum pl_status pl_code_writer_put(struct pl_context *context, struct pl_code_writer *out,
-                                  const int32_t *codes, int64_t count)
+                                  const int32_t *codes, int64_t rows)
 {
-    int64_t numbers = count * out->codes->levels;
+    int64_t numbers = rows * out->codes->levels;
     enum pl_status status =
         pl_buffer_reserve(context, &out->ready, (size_t)numbers * sizeof(uint32_t) + BYTE);
     if (status)
@@ -180,9 +180,10 @@ static enum pl_status unpack(struct pl_context *context, struct pl_code_reader *
 enum pl_status pl_code_reader_next(struct pl_context *context, struct pl_code_reader *in,
                                    int64_t most, int32_t *codes, int64_t *count)
 {
-    int64_t levels = in->codes->levels, left = in->codes->sheets[in->sheet].vectors - in->done;
+    int64_t levels = in->codes->levels, places = in->codes->places;
+    int64_t left = in->codes->sheets[in->sheet].vectors - in->done / places;
     *count = left < most ? left : most;
-    for (int64_t i = 0; i < *count * levels; i++) {
+    for (int64_t i = 0; i < *count * places * levels; i++) {
         uint32_t code = 0;
         if (in->codes->bits ? unpack(context, in, &code) : take(context, in, &code))
             return context->status;
@@ -194,6 +195,6 @@ enum pl_status pl_code_reader_next(struct pl_context *context, struct pl_code_re
                            (long long)(i % levels), code, (long long)in->codes->codes);
         codes[i] = (int32_t)code;
     }
-    in->done += *count;
+    in->done += *count * places;
     return PL_OK;
 }

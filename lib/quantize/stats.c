@@ -89,11 +89,11 @@ static enum pl_status find_original(struct pl_context *context, struct pl_vector
 }
 
 static void count_codes(struct pl_vq_stats *stats, const struct pl_codes *codes,
-                        const int32_t *found, int64_t vectors)
+                        const int32_t *found, int64_t rows)
 {
-    for (int64_t i = 0; i < vectors * codes->levels; i++)
+    for (int64_t i = 0; i < rows * codes->levels; i++)
         stats->counts[i % codes->levels * codes->codes + found[i]]++;
-    stats->vectors += vectors;
+    stats->vectors += rows;
 }
 
 /* One pass over the codes of a sheet: counts them, or, with a joiner, decodes the first levels. */
@@ -108,11 +108,11 @@ static enum pl_status pass(struct pl_context *context, struct pl_vq_stats *stats
     enum pl_status status = pl_code_reader_open(context, &in, codes, sheet, source->store.reader,
                                                 &source->store.directory);
     while (status == PL_OK && count > 0) {
-        status = pl_code_reader_next(context, &in, PL_CODER_ROWS, coder->codes, &count);
+        status = pl_code_reader_next(context, &in, coder->most, coder->codes, &count);
         if (status)
             return pl_fail_at(context, "%s", pl_reader_name(source->store.input));
         if (!joiner) {
-            count_codes(stats, codes, coder->codes, count);
+            count_codes(stats, codes, coder->codes, count * codes->places);
         } else if (count > 0) {
             status = pl_coder_decode(context, coder, coder->codes, count, levels, coder->vectors);
             if (status == PL_OK)

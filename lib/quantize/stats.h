@@ -8,7 +8,7 @@
 
 /* Over all segments that were added. */
 struct pl_vq_stats {
-    int64_t vectors;
+    int64_t vectors;  /* that were quantized: with an encoder, rows of z */
     int64_t *counts;  /* [levels, codes] */
     double *squares;  /* [levels]: of the error when only the levels up to this one are decoded */
     int64_t numbers;  /* that were compared; 0: there was no original */

@@ -66,13 +66,14 @@ static enum pl_status encode_sheet(struct pl_context *context, struct pl_vq_book
     enum pl_status status = pl_cutter_open(context, &cutter, &source->sheets[index],
                                            source->store.reader, source->entries[index]);
     while (status == PL_OK && count > 0) {
-        status = pl_cutter_next(context, &cutter, PL_CODER_ROWS, coder->vectors, &count);
+        status = pl_cutter_next(context, &cutter, coder->most, coder->vectors, &count);
         if (status)
             status = pl_fail_at(context, "%s", pl_reader_name(source->store.input));
         if (status == PL_OK && count > 0)
             status = pl_coder_encode(context, coder, coder->vectors, count, coder->codes);
         if (status == PL_OK && count > 0)
-            status = pl_code_writer_put(context, out, coder->codes, count);
+            status =
+                pl_code_writer_put(context, out, coder->codes, count * pl_vq_places(coder->vq));
     }
     pl_cutter_close(&cutter);
     return status ? status : pl_code_writer_close(context, out);
@@ -110,6 +111,7 @@ enum pl_status pl_vq_encode_segment(struct pl_context *context, struct pl_vq_boo
     struct pl_codes codes = {.codebook = book->bundle.sum,
                              .codes = vq->options.codes,
                              .levels = vq->options.levels,
+                             .places = pl_vq_places(vq),
                              .bits = options->pack ? pl_code_bits(vq->options.codes) : 0,
                              .cut = vq->cut,
                              .kind = source->kind,
@@ -183,7 +185,7 @@ static enum pl_status decode_sheet(struct pl_context *context, struct pl_vq_book
         return context->status;
     enum pl_status status = PL_OK;
     while (status == PL_OK && count > 0) {
-        status = pl_code_reader_next(context, &in, PL_CODER_ROWS, coder->codes, &count);
+        status = pl_code_reader_next(context, &in, coder->most, coder->codes, &count);
         if (status)
             status = pl_fail_at(context, "%s", pl_reader_name(source->store.input));
         if (status == PL_OK && count > 0)

@@ -4,20 +4,10 @@
 
 #include "autograd/ops.h"
 
-enum { LATENT = 32 }; /* numbers of z with an encoder, when not given */
-
-static enum pl_status check_options(struct pl_context *context, struct pl_vq_options *options,
-                                    int64_t size)
+static enum pl_status check_options(struct pl_context *context, const struct pl_vq *vq)
 {
-    bool encoder = options->encoder != PL_VQ_NONE;
-    if (options->dim == 0)
-        options->dim = encoder ? LATENT : size;
-    if (!encoder && options->dim != size)
-        return pl_fail(
-            context, PL_USAGE,
-            "--dim %lld: the vectors have %lld numbers, and only an encoder changes that "
-            "(--encoder mlp)",
-            (long long)options->dim, (long long)size);
+    const struct pl_vq_options *options = &vq->options;
+    bool encoder = vq->layers.kind != PL_VQ_NONE;
     if (encoder && options->method == PL_VQ_KMEANS)
         return pl_fail(context, PL_USAGE, "--method kmeans trains no encoder");
     if (options->both && options->method != PL_VQ_SIMVQ)
@@ -37,21 +27,27 @@ static struct pl_variable *add_stacked(struct pl_context *context, struct pl_vq 
     return pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO, dims + one, "%s", name);
 }
 
-/* Two linear maps with a ReLU between them. */
-static bool add_layers(struct pl_context *context, struct pl_vq *vq, const char *name, int64_t in,
-                       int64_t out, struct pl_variable *layers[4])
+/* The parameters of the codes. */
+static bool add_codes(struct pl_context *context, struct pl_vq *vq)
 {
-    const int64_t widths[] = {in, vq->options.hidden, out};
-    for (int i = 0; i < 2; i++) {
-        layers[2 * i] =
-            pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO,
-                             PL_DIMS(widths[i + 1], widths[i]), "%s.%d.weight", name, i);
-        layers[2 * i + 1] = pl_parameter_add(context, &vq->parameters, PL_INIT_ZERO,
-                                             PL_DIMS(widths[i + 1]), "%s.%d.bias", name, i);
-        if (!layers[2 * i] || !layers[2 * i + 1])
-            return false;
-    }
-    return true;
+    int64_t codes = vq->options.codes, dim = vq->options.dim;
+    if (!(vq->codebook = add_stacked(context, vq, "codebook", codes, dim)))
+        return false;
+    return vq->options.method != PL_VQ_SIMVQ ||
+           ((vq->basis = add_stacked(context, vq, "basis", codes, dim)) &&
+            (vq->map = add_stacked(context, vq, "map.weight", dim, dim)) &&
+            (vq->bias = add_stacked(context, vq, "map.bias", dim, 0)));
+}
+
+static bool add_layers(struct pl_context *context, struct pl_vq *vq)
+{
+    struct pl_parameters *parameters = &vq->parameters;
+    return vq->layers.kind == PL_VQ_NONE ||
+           ((vq->mean =
+                 pl_parameter_add(context, parameters, PL_INIT_ZERO, PL_DIMS(vq->size), "mean")) &&
+            (vq->scale =
+                 pl_parameter_add(context, parameters, PL_INIT_ZERO, PL_DIMS(1), "scale")) &&
+            pl_vq_layers_declare(context, &vq->layers, parameters) == PL_OK);
 }
 
 enum pl_status pl_vq_init(struct pl_context *context, struct pl_vq *vq,
@@ -59,20 +55,16 @@ enum pl_status pl_vq_init(struct pl_context *context, struct pl_vq *vq,
                           int64_t size)
 {
     *vq = (struct pl_vq){.options = *options, .cut = *cut, .size = size};
-    if (check_options(context, &vq->options, size))
+    if (pl_vq_layers_plan(context, &vq->layers, options->encoder, cut->height,
+                          cut->width ? cut->width : 1, size, options->dim) ||
+        check_options(context, vq))
         return context->status;
-    int64_t codes = options->codes, dim = vq->options.dim, elements;
-    if (!pl_mul_int64(codes, dim, &elements) ||
+    vq->options.dim = vq->layers.dim;
+    int64_t elements;
+    if (!pl_mul_int64(options->codes, vq->layers.dim, &elements) ||
         !pl_mul_int64(elements, options->levels * (int64_t)sizeof(pl_real), &elements))
         return pl_fail(context, PL_SYSTEM, "out of memory: too many codes");
-    bool made = (vq->codebook = add_stacked(context, vq, "codebook", codes, dim));
-    if (made && options->method == PL_VQ_SIMVQ)
-        made = (vq->basis = add_stacked(context, vq, "basis", codes, dim)) &&
-               (vq->map = add_stacked(context, vq, "map.weight", dim, dim)) &&
-               (vq->bias = add_stacked(context, vq, "map.bias", dim, 0));
-    if (made && options->encoder == PL_VQ_MLP)
-        made = add_layers(context, vq, "encoder", size, dim, vq->encoder) &&
-               add_layers(context, vq, "decoder", dim, size, vq->decoder);
+    bool made = add_codes(context, vq) && add_layers(context, vq);
     if (!made)
         pl_vq_release(vq);
     return made ? PL_OK : context->status;
@@ -116,24 +108,27 @@ enum pl_status pl_vq_settle(struct pl_context *context, struct pl_vq *vq)
     return status;
 }
 
-static struct pl_variable *apply(struct pl_tape *tape, struct pl_variable *const layers[4],
-                                 struct pl_variable *x)
+int64_t pl_vq_places(const struct pl_vq *vq)
 {
-    if (!layers[0])
-        return x;
-    struct pl_variable *hidden =
-        pl_op_activate(tape, pl_op_linear(tape, x, layers[0], layers[1]), PL_RELU, 1);
-    return pl_op_linear(tape, hidden, layers[2], layers[3]);
+    return vq->layers.down * vq->layers.across;
 }
 
 struct pl_variable *pl_vq_encode(struct pl_tape *tape, const struct pl_vq *vq,
                                  struct pl_variable *vectors)
 {
-    return apply(tape, vq->encoder, vectors);
+    if (!vectors || !vq->mean)
+        return vectors;
+    struct pl_variable *x = pl_tape_matrix(tape, false, pl_variable_rows(vectors), vq->size);
+    for (int64_t i = 0; x && i < x->count; i++)
+        x->value[i] = (vectors->value[i] - vq->mean->value[i % vq->size]) / vq->scale->value[0];
+    return pl_vq_layers_encode(tape, &vq->layers, x);
 }
 
 struct pl_variable *pl_vq_decode(struct pl_tape *tape, const struct pl_vq *vq,
                                  struct pl_variable *z)
 {
-    return apply(tape, vq->decoder, z);
+    struct pl_variable *out = pl_vq_layers_decode(tape, &vq->layers, z);
+    for (int64_t i = 0; out && vq->mean && i < out->count; i++)
+        out->value[i] = out->value[i] * vq->scale->value[0] + vq->mean->value[i % vq->size];
+    return out;
 }

@@ -3,7 +3,8 @@
  *
  * A vector z becomes the number of the nearest of K code vectors, with several levels a number at
  * each: a level quantizes what the levels before it have left over.  With an encoder z is what the
- * encoder makes of the vector, and a decoder makes a vector of the sum of the code vectors. */
+ * encoder makes of the vector, one or several, and a decoder makes a vector of the sums of the code
+ * vectors. */
 #ifndef PL_QUANTIZE_VQ_H
 #define PL_QUANTIZE_VQ_H
 
@@ -11,6 +12,7 @@
 #include "cli/option.h"
 #include "nn/nearest.h"
 #include "quantize/cut.h"
+#include "quantize/layers.h"
 #include "stream/bundle.h"
 #include "stream/writer.h"
 
@@ -22,9 +24,6 @@ enum pl_vq_method {
 };
 #define PL_VQ_METHODS "simvq|vanilla|ema|kmeans" /* in the order of the enum */
 
-enum pl_vq_encoder { PL_VQ_NONE, PL_VQ_MLP };
-#define PL_VQ_ENCODERS "none|mlp"
-
 enum pl_vq_init { PL_VQ_NORMAL, PL_VQ_UNIFORM };
 #define PL_VQ_INITS "normal|uniform" /* N(0, 1/d); [-1/K, 1/K] */
 
@@ -34,13 +33,12 @@ enum pl_vq_gradient { PL_VQ_STRAIGHT, PL_VQ_ROTATION };
 struct pl_vq_options {
     int method; /* enum pl_vq_method */
     int64_t codes, levels;
-    int64_t dim; /* of z; 0: that of the vectors, with an encoder 32 */
-    int encoder; /* enum pl_vq_encoder */
-    int64_t hidden;
-    int init;       /* enum pl_vq_init, of the code vectors */
-    bool both;      /* simvq: train the basis too */
-    bool normalise; /* train on vectors of mean 0 and one deviation */
-    int gradient;   /* enum pl_vq_gradient, into the encoder */
+    int64_t dim;         /* of z; 0: that of the vectors, with an encoder 32 */
+    const char *encoder; /* see layers.h; of a codebook that was read, the bundle's */
+    int init;            /* enum pl_vq_init, of the code vectors */
+    bool both;           /* simvq: train the basis too */
+    bool normalise;      /* train on vectors of mean 0 and one deviation */
+    int gradient;        /* enum pl_vq_gradient, into the encoder */
     double beta, rate, decay;
     int64_t steps, batch; /* steps 0: as many as the method needs */
     uint64_t seed;
@@ -56,9 +54,10 @@ struct pl_vq_options {
            "levels, each of which quantizes what those before it leave over", "4"),                \
     PL_INT(s, f.dim, "dim", 0, "0", 0, 65536, "D",                                                 \
            "numbers of a code vector; 0: those of a vector, with an encoder 32", "16"),            \
-    PL_CHOICE(s, f.encoder, "encoder", 0, "none", PL_VQ_ENCODERS, "ENCODER",                       \
-              "what stands before and behind the codes: nothing, or layers trained with them"),    \
-    PL_INT(s, f.hidden, "hidden", 0, "64", 1, 65536, "N", "mlp: width of its hidden layer", "128"), \
+    PL_TEXT(s, f.encoder, "encoder", 0, "none", "ENCODER",                                         \
+            "what stands before and behind the codes: none, mlp:WIDTH,... or conv:FILTERS,..., "   \
+            "trained with them",                                                                   \
+            "conv:32,64"),                                                                         \
     PL_CHOICE(s, f.init, "init", 0, "normal", PL_VQ_INITS, "INIT",                                 \
               "code vectors start in N(0, 1/D), or in -1/K..1/K"),                                 \
     PL_FLAG(s, f.both, "both", 0, "no", "simvq: train the basis too, not only the map over it"),   \
@@ -83,7 +82,9 @@ struct pl_vq {
     struct pl_variable *codebook;           /* [levels, K, dim]: the effective one */
     struct pl_variable *basis, *map, *bias; /* simvq: [levels, K, dim], [levels, dim, dim], [levels,
                                                dim]; else NULL */
-    struct pl_variable *encoder[4], *decoder[4]; /* weight, bias, weight, bias; NULL without */
+    struct pl_vq_layers layers;
+    struct pl_variable *mean, *scale; /* with an encoder: it sees (vector - mean) / scale; [size]
+                                         and [1]; else NULL */
 };
 
 /* Declares the parameters for vectors of `size` numbers; PL_USAGE for options that do not go
@@ -100,7 +101,11 @@ struct pl_variable pl_vq_level(const struct pl_vq *vq, const struct pl_variable 
 /* The effective codebook from the basis and its map, where there are such. */
 enum pl_status pl_vq_settle(struct pl_context *context, struct pl_vq *vq) PL_MUST_CHECK;
 
-/* z [N, dim] of vectors [N, size], and vectors of z: the variables themselves without encoder. */
+/* Rows of z, and of codes, for a vector. */
+int64_t pl_vq_places(const struct pl_vq *vq);
+
+/* z [N places, dim] of vectors [N, size], and vectors of z: the variables themselves without
+ * encoder.  Without gradients. */
 struct pl_variable *pl_vq_encode(struct pl_tape *tape, const struct pl_vq *vq,
                                  struct pl_variable *vectors);
 struct pl_variable *pl_vq_decode(struct pl_tape *tape, const struct pl_vq *vq,
@@ -127,7 +132,7 @@ enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real
  *     meta: model                        type: vq; configuration; size, patch or frame
  *     codebook                           f32 [K, dim], of several levels [levels, K, dim]
  *     basis, map.weight, map.bias        simvq: codebook = basis map.weight' + map.bias
- *     encoder.*, decoder.*               with an encoder */
+ *     mean, scale, encoder.*, decoder.*  with an encoder */
 enum pl_status pl_vq_write(struct pl_context *context, const struct pl_vq *vq,
                            struct pl_writer *writer) PL_MUST_CHECK;
 /* PL_BAD_DATA for what is no codebook, or holds numbers that are not finite. */

@@ -46,15 +46,6 @@ static void fill(struct pl_variable *variable, uint64_t seed, const char *name, 
                                                       : 2 * pl_rng_uniform(&rng, (uint64_t)i) - 1));
 }
 
-static void start_layers(struct pl_variable *const layers[4], uint64_t seed, const char *name)
-{
-    for (int i = 0; i < 4 && layers[0]; i++) {
-        char part[32];
-        snprintf(part, sizeof part, "%s.%d", name, i);
-        fill(layers[i], seed, part, false, 1 / sqrt((double)layers[i / 2 * 2]->dims[1]));
-    }
-}
-
 /* The map is [dim, dim] of each level, of which dim numbers go into each output. */
 static void start(struct pl_vq *vq)
 {
@@ -65,8 +56,7 @@ static void start(struct pl_vq *vq)
     fill(codes, options->seed, "codes", normal, normal ? spread : 1 / (double)options->codes);
     fill(vq->map, options->seed, "map.weight", false, spread);
     fill(vq->bias, options->seed, "map.bias", false, spread);
-    start_layers(vq->encoder, options->seed, "encoder");
-    start_layers(vq->decoder, options->seed, "decoder");
+    pl_vq_layers_start(&vq->layers, options->seed);
 }
 
 /* What is not trained has no gradient. */
@@ -76,6 +66,9 @@ static void freeze(struct pl_vq *vq)
     pl_parameter_find(&vq->parameters, "codebook")->frozen = method != PL_VQ_VANILLA;
     if (vq->basis)
         pl_parameter_find(&vq->parameters, "basis")->frozen = !vq->options.both;
+    if (vq->mean)
+        pl_parameter_find(&vq->parameters, "mean")->frozen =
+            pl_parameter_find(&vq->parameters, "scale")->frozen = true;
 }
 
 static enum pl_status start_level(struct pl_context *context, struct descent *descent,
@@ -214,13 +207,14 @@ static enum pl_status take_step(struct pl_context *context, struct descent *desc
     struct pl_tape *tape = &descent->tape;
     struct pl_vq *vq = descent->vq;
     struct pl_variable *x = draw(descent, step), *sum = NULL;
-    struct pl_variable *z = pl_vq_encode(tape, vq, x);
+    struct pl_variable *z = pl_vq_layers_encode(tape, &vq->layers, x);
     struct pl_variable *total = z ? quantize(descent, z, &sum) : NULL;
-    if (total && vq->encoder[0]) {
+    if (total && vq->layers.kind != PL_VQ_NONE) {
         struct pl_variable *q = vq->options.gradient == PL_VQ_ROTATION
                                     ? pl_op_rotate(tape, z, sum)
                                     : pl_op_straight_through(tape, z, sum);
-        struct pl_variable *error = pl_op_mean_square(tape, pl_vq_decode(tape, vq, q), x->value);
+        struct pl_variable *error =
+            pl_op_mean_square(tape, pl_vq_layers_decode(tape, &vq->layers, q), x->value);
         total = pl_op_add(tape, total, error, 1);
     }
     if (!total)

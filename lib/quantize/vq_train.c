@@ -4,8 +4,8 @@
  * Training sees vectors of mean 0.  Without encoder their deviation is 1/sqrt(D), that of the codes
  * at the start, so that a map need not grow first; an encoder has inputs of deviation 1.  So the
  * rate suits any data.  Distances keep their order when all vectors are moved and scaled alike:
- * afterwards the code vectors (through the map, or through the outer layers of encoder and decoder)
- * are brought to the units of the data, and coding knows nothing of it. */
+ * afterwards the code vectors, through the map if there is one, are brought to the units of the
+ * data, and coding knows nothing of it.  Layers go on seeing what they were trained on. */
 #include "quantize/vq_train.h"
 
 #include <math.h>
@@ -79,21 +79,12 @@ static void restore_codebook(struct pl_vq *vq, const struct pl_vq_data *data)
     move_rows(vq->bias, 1, data->mean, 1, dim);
 }
 
-/* The first layer undoes what was done to the vectors, the last one does it. */
-static void restore_layers(struct pl_vq *vq, const struct pl_vq_data *data)
+/* Layers keep theirs: the zeros around a picture are in their units. */
+static void keep_moments(struct pl_vq *vq, const struct pl_vq_data *data)
 {
-    int64_t hidden = vq->options.hidden, size = vq->size;
-    for (int64_t j = 0; j < hidden; j++) {
-        double moved = 0;
-        for (int64_t k = 0; k < size; k++) {
-            pl_real *w = &vq->encoder[0]->value[j * size + k];
-            *w = (pl_real)((double)*w / data->scale);
-            moved += (double)*w * data->mean[k];
-        }
-        vq->encoder[1]->value[j] = (pl_real)((double)vq->encoder[1]->value[j] - moved);
-    }
-    move_rows(vq->decoder[2], data->scale, NULL, size, hidden);
-    move_rows(vq->decoder[3], data->scale, data->mean, 1, size);
+    for (int64_t k = 0; k < vq->size; k++)
+        vq->mean->value[k] = (pl_real)data->mean[k];
+    vq->scale->value[0] = (pl_real)data->scale;
 }
 
 /* ---- Memory ------------------------------------------------------------------------------- */
@@ -132,9 +123,9 @@ static enum pl_status check_data(struct pl_context *context, const struct pl_vq 
         return pl_fail(context, PL_BAD_DATA, "there are no vectors to train on");
     if (find_moments(context, data))
         return context->status;
-    if (options->codes > data->count)
+    if (options->codes > data->count * pl_vq_places(vq))
         pl_warn(context, "%lld codes for %lld vectors: there are more codes than can be used",
-                (long long)options->codes, (long long)data->count);
+                (long long)options->codes, (long long)(data->count * pl_vq_places(vq)));
     if (all_same(data)) {
         pl_warn(context, "all vectors are the same: one code will stand for them all");
         data->scale = 1;
@@ -142,13 +133,13 @@ static enum pl_status check_data(struct pl_context *context, const struct pl_vq 
     for (int64_t k = 0; k < data->size; k++)
         norm += data->mean[k] * data->mean[k];
     norm = sqrt(norm + data->scale * data->scale * (double)data->size);
-    if (!options->normalise && options->encoder == PL_VQ_NONE && options->method != PL_VQ_KMEANS &&
+    if (!options->normalise && vq->layers.kind == PL_VQ_NONE && options->method != PL_VQ_KMEANS &&
         norm > 1e3)
         pl_warn(context,
                 "the vectors are %.0f times as long as codes start: they may all fall to a few "
                 "(leave out --no-normalise)",
                 norm);
-    if (options->encoder == PL_VQ_NONE)
+    if (vq->layers.kind == PL_VQ_NONE)
         data->scale *= sqrt((double)data->size);
     if (!options->normalise) {
         memset(data->mean, 0, (size_t)data->size * sizeof *data->mean);
@@ -170,8 +161,6 @@ static void warn_of_collapse(struct pl_context *context, double usage, int64_t u
 
 struct score {
     int64_t *counts; /* [levels, codes] */
-    int32_t *codes;
-    pl_real *decoded;
     double square;
 };
 
@@ -180,14 +169,14 @@ static enum pl_status score_rows(struct pl_context *context, struct pl_coder *co
 {
     const struct pl_vq *vq = coder->vq;
     int64_t levels = vq->options.levels;
-    if (pl_coder_encode(context, coder, vectors, rows, score->codes) ||
-        pl_coder_decode(context, coder, score->codes, rows, levels, score->decoded))
+    if (pl_coder_encode(context, coder, vectors, rows, coder->codes) ||
+        pl_coder_decode(context, coder, coder->codes, rows, levels, coder->vectors))
         return context->status;
-    for (int64_t i = 0; i < rows * levels; i++)
-        score->counts[i % levels * vq->options.codes + score->codes[i]]++;
+    for (int64_t i = 0; i < rows * pl_vq_places(vq) * levels; i++)
+        score->counts[i % levels * vq->options.codes + coder->codes[i]]++;
     for (int64_t i = 0; i < rows; i++)
         score->square +=
-            pl_square_distance(vq->size, vectors + i * vq->size, score->decoded + i * vq->size);
+            pl_square_distance(vq->size, vectors + i * vq->size, coder->vectors + i * vq->size);
     return PL_OK;
 }
 
@@ -196,8 +185,8 @@ static enum pl_status find_score(struct pl_context *context, const struct pl_vq 
 {
     struct pl_coder coder;
     enum pl_status status = pl_coder_init(context, &coder, vq, true);
-    for (int64_t row = 0; row < count && status == PL_OK; row += PL_CODER_ROWS) {
-        int64_t rows = count - row < PL_CODER_ROWS ? count - row : PL_CODER_ROWS;
+    for (int64_t row = 0; row < count && status == PL_OK; row += coder.most) {
+        int64_t rows = count - row < coder.most ? count - row : coder.most;
         status = score_rows(context, &coder, vectors + row * vq->size, rows, score);
     }
     if (coder.vq)
@@ -212,10 +201,8 @@ static enum pl_status report(struct pl_context *context, const struct pl_vq *vq,
     int64_t levels = vq->options.levels, codes = vq->options.codes, used = 0;
     struct score score = {
         .counts = pl_new(context, (size_t)(levels * codes), sizeof *score.counts),
-        .codes = pl_new(context, (size_t)(PL_CODER_ROWS * levels), sizeof *score.codes),
-        .decoded = pl_new(context, PL_CODER_ROWS, (size_t)vq->size * sizeof *score.decoded),
     };
-    enum pl_status status = score.counts && score.codes && score.decoded ? PL_OK : context->status;
+    enum pl_status status = score.counts ? PL_OK : context->status;
     if (status == PL_OK)
         status = find_score(context, vq, data->vectors, data->count, &score);
     *result = (struct pl_vq_result){0};
@@ -229,8 +216,6 @@ static enum pl_status report(struct pl_context *context, const struct pl_vq *vq,
     if (status == PL_OK)
         warn_of_collapse(context, result->usage, used);
     free(score.counts);
-    free(score.codes);
-    free(score.decoded);
     return status;
 }
 
@@ -245,8 +230,8 @@ static enum pl_status train(struct pl_context *context, struct pl_vq *vq,
         status = pl_vq_settle(context, vq);
     if (status == PL_OK)
         status = report(context, vq, data, result);
-    if (status == PL_OK && vq->encoder[0])
-        restore_layers(vq, data);
+    if (status == PL_OK && vq->mean)
+        keep_moments(vq, data);
     else if (status == PL_OK)
         restore_codebook(vq, data);
     return status ? status : pl_vq_settle(context, vq);
@@ -260,6 +245,8 @@ enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real
     enum pl_status status = check_memory(context, vq);
     if (status == PL_OK)
         status = pl_parameters_values(context, &vq->parameters);
+    if (vq->scale && status == PL_OK)
+        vq->scale->value[0] = 1; /* the data are normalised here */
     if (status == PL_OK)
         status = check_data(context, vq, &data);
     if (status == PL_OK)

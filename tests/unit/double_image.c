@@ -190,6 +190,47 @@ static void pooled_values(void)
     gradient_release(gradient);
 }
 
+/* ---- enlarging */
+
+struct enlarge {
+    int count, height, width, channels, tall, wide;
+};
+
+static struct pl_variable *enlarge(struct gradient *gradient, const void *user)
+{
+    const struct enlarge *t = user;
+    return gradient_sum(gradient, pl_op_enlarge(&gradient->tape, LEAF("x"), t->tall, t->wide));
+}
+
+static void check_enlarge(struct enlarge t)
+{
+    struct gradient own = {0}, *gradient = &own;
+    const struct pl_variable *x =
+        gradient_leaf(gradient, "x", 4, t.count, t.height, t.width, t.channels);
+    gradient_check(gradient, enlarge, &t);
+    gradient->tape.recording = false;
+    struct pl_variable *y = pl_op_enlarge(&gradient->tape, LEAF("x"), t.tall, t.wide);
+    CHECK(y && y->dims[1] == t.height * t.tall && y->dims[2] == t.width * t.wide);
+    int64_t at = 0;
+    for (int n = 0; y && n < t.count; n++)
+        for (int i = 0; i < t.height * t.tall; i++)
+            for (int j = 0; j < t.width * t.wide; j++)
+                for (int c = 0; c < t.channels; c++)
+                    CHECK(
+                        y->value[at++] ==
+                        x->value[((n * t.height + i / t.tall) * t.width + j / t.wide) * t.channels +
+                                 c]);
+    gradient_release(gradient);
+}
+
+static void enlarging(void)
+{
+    check_enlarge((struct enlarge){2, 3, 4, 5, 2, 2});
+    check_enlarge((struct enlarge){1, 4, 1, 3, 2, 1}); /* sound: one pixel wide */
+    check_enlarge((struct enlarge){3, 1, 2, 1, 1, 3});
+    check_enlarge((struct enlarge){0, 2, 2, 2, 2, 2});
+}
+
 /* ---- batch norm */
 
 struct norm {
@@ -303,6 +344,7 @@ int main(void)
     RUN(convolutions);
     RUN(pooling);
     RUN(pooled_values);
+    RUN(enlarging);
     RUN(batch_norms);
     RUN(batch_statistics);
     RUN(class_loss);

@@ -4,6 +4,7 @@
 #include "gradient.h"
 
 #include "nn/quantize.h"
+#include "quantize/layers.h"
 
 enum { ROWS = 23, CODES = 11, WIDTH = 6 };
 
@@ -146,6 +147,73 @@ static void mean_square(void)
     gradient_release(&gradient);
 }
 
+/* ---- the layers before and behind */
+
+static struct pl_variable *there_and_back(struct gradient *gradient, const void *user)
+{
+    const struct pl_vq_layers *layers = user;
+    struct pl_variable *z = pl_vq_layers_encode(&gradient->tape, layers, LEAF("x"));
+    struct pl_variable *y = pl_vq_layers_decode(&gradient->tape, layers, z);
+    CHECK(z && pl_variable_rows(z) == LEAF("x")->dims[0] * layers->down * layers->across &&
+          pl_variable_width(z) == layers->dim);
+    CHECK(y && y->rank == 2 && y->dims[1] == layers->size);
+    return gradient_sum(gradient, y);
+}
+
+static void check_layers(const char *encoder, int height, int width, int channels)
+{
+    static const char *const names[] = {"0", "1", "2", "3", "4",  "5",
+                                        "6", "7", "8", "9", "10", "11"};
+    struct gradient gradient = {0};
+    struct pl_context context = {0};
+    struct pl_parameters parameters = {0};
+    struct pl_vq_layers layers;
+    int size = height * width * channels;
+    CHECK(!pl_vq_layers_plan(&context, &layers, encoder, height, width, size, 3) &&
+          !pl_vq_layers_declare(&context, &layers, &parameters) &&
+          !pl_parameters_values(&context, &parameters));
+    pl_vq_layers_start(&layers, 1);
+    gradient_leaf(&gradient, "x", 2, 2, size);
+    int side = 2 * layers.count + 2;
+    CHECK(parameters.count == (size_t)(2 * side));
+    for (int i = 0; i < 2 * side; i++) {
+        struct pl_variable **place = i < side ? &layers.encoder[i] : &layers.decoder[i - side];
+        const struct pl_variable *from = *place;
+        *place = gradient_leaf(&gradient, names[i], 1, (int)from->count);
+        (*place)->rank = from->rank;
+        memcpy((*place)->dims, from->dims, sizeof from->dims);
+        memcpy((*place)->value, from->value, (size_t)from->count * sizeof *from->value);
+    }
+    gradient.sample = 12;
+    gradient_check(&gradient, there_and_back, &layers);
+    gradient_release(&gradient);
+    pl_parameters_release(&parameters);
+}
+
+static void layers(void)
+{
+    check_layers("mlp:7", 2, 2, 3);
+    check_layers("mlp:7,5", 5, 1, 1);
+    check_layers("conv:5", 4, 6, 2);
+    check_layers("conv:4,5", 8, 4, 3);
+    check_layers("conv:4,5", 8, 1, 2); /* frames */
+}
+
+/* Work and numbers, counted by hand: 4 x 4 pixels of 3, halved to 2 x 2 of 5, z of 2 numbers. */
+static void layers_cost(void)
+{
+    struct pl_context context = {0};
+    struct pl_vq_layers layers;
+    double work, numbers;
+    CHECK(pl_vq_layers_plan(&context, &layers, "conv:5", 4, 4, 48, 2) == PL_OK);
+    pl_vq_layers_cost(&layers, &work, &numbers);
+    CHECK(work == 2 * 9 * (4 * 5 * 3 + 4 * 2 * 5 + 4 * 5 * 2 + 16 * 3 * 5));
+    CHECK(numbers == 2 * 4 * 5 + 4 * 2 + 2 * 4 * 5 + 16 * 5 + 16 * 3);
+    CHECK(pl_vq_layers_plan(&context, &layers, "none", 4, 4, 48, 0) == PL_OK && layers.dim == 48);
+    pl_vq_layers_cost(&layers, &work, &numbers);
+    CHECK(work == 0 && numbers == 0);
+}
+
 int main(void)
 {
     struct pl_context context = {0};
@@ -155,5 +223,7 @@ int main(void)
     RUN(straight_through);
     RUN(rotation);
     RUN(mean_square);
+    RUN(layers);
+    RUN(layers_cost);
     FINISH();
 }
