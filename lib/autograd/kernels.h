@@ -18,6 +18,8 @@
 enum { PL_LANES = 16 };
 typedef pl_real pl_lanes
     __attribute__((vector_size(PL_LANES * sizeof(pl_real)), aligned(sizeof(pl_real)), may_alias));
+typedef pl_real pl_quad
+    __attribute__((vector_size(4 * sizeof(pl_real)), aligned(sizeof(pl_real)), may_alias));
 
 /* Inlined into the variants of a function marked PL_CLONES, so that it is compiled for each. */
 #define PL_KERNEL static inline __attribute__((always_inline))
@@ -35,6 +37,29 @@ PL_KERNEL double pl_lanes_sum(const pl_lanes *lanes)
     return sums[0] + sums[1];
 }
 
+/* The same of four at once, to the same bits, with half the work. */
+PL_KERNEL void pl_lanes_sums(const pl_lanes lanes[4], double out[4])
+{
+    typedef pl_real half __attribute__((vector_size(8 * sizeof(pl_real))));
+    pl_double8 sums[4];
+    for (int i = 0; i < 4; i++) {
+        half low, high;
+        memcpy(&low, &lanes[i], sizeof low);
+        memcpy(&high, (const char *)&lanes[i] + sizeof low, sizeof high);
+        sums[i] = __builtin_convertvector(low, pl_double8);
+        sums[i] += __builtin_convertvector(high, pl_double8);
+    }
+    pl_double8 front = __builtin_shufflevector(sums[0], sums[1], 0, 1, 2, 3, 8, 9, 10, 11);
+    front += __builtin_shufflevector(sums[0], sums[1], 4, 5, 6, 7, 12, 13, 14, 15);
+    pl_double8 back = __builtin_shufflevector(sums[2], sums[3], 0, 1, 2, 3, 8, 9, 10, 11);
+    back += __builtin_shufflevector(sums[2], sums[3], 4, 5, 6, 7, 12, 13, 14, 15);
+    pl_double8 pairs = __builtin_shufflevector(front, back, 0, 1, 4, 5, 8, 9, 12, 13);
+    pairs += __builtin_shufflevector(front, back, 2, 3, 6, 7, 10, 11, 14, 15);
+    pairs += __builtin_shufflevector(pairs, pairs, 1, 0, 3, 2, 5, 4, 7, 6);
+    for (int i = 0; i < 4; i++)
+        out[i] = pairs[2 * i];
+}
+
 PL_KERNEL double pl_real_sum(int64_t count, const pl_real *restrict x)
 {
     pl_lanes lanes = {0};
@@ -47,20 +72,37 @@ PL_KERNEL double pl_real_sum(int64_t count, const pl_real *restrict x)
     return sum;
 }
 
+/* a . b for what is left behind whole lanes: a head of a small model is no more than that. */
+PL_KERNEL double pl_real_dot_rest(int64_t count, const pl_real *a, const pl_real *b)
+{
+    pl_quad quad = {0};
+    int64_t i = 0;
+    for (; i + 4 <= count; i += 4)
+        quad += *(const pl_quad *)(a + i) * *(const pl_quad *)(b + i);
+    double sum = ((double)quad[0] + (double)quad[1]) + ((double)quad[2] + (double)quad[3]);
+    for (; i < count; i++)
+        sum += (double)(a[i] * b[i]);
+    return sum;
+}
+
 /* a . b */
 PL_KERNEL double pl_real_dot(int64_t count, const pl_real *restrict a, const pl_real *restrict b)
 {
+    if (count < PL_LANES)
+        return pl_real_dot_rest(count, a, b);
     pl_lanes even = {0}, odd = {0};
     int64_t i = 0;
     for (; i + 2 * PL_LANES <= count; i += 2 * PL_LANES) {
         even += *(const pl_lanes *)(a + i) * *(const pl_lanes *)(b + i);
         odd += *(const pl_lanes *)(a + i + PL_LANES) * *(const pl_lanes *)(b + i + PL_LANES);
     }
+    if (i + PL_LANES <= count) {
+        even += *(const pl_lanes *)(a + i) * *(const pl_lanes *)(b + i);
+        i += PL_LANES;
+    }
     even += odd;
     double sum = pl_lanes_sum(&even);
-    for (; i < count; i++)
-        sum += (double)(a[i] * b[i]);
-    return sum;
+    return i < count ? sum + pl_real_dot_rest(count - i, a + i, b + i) : sum;
 }
 
 /* Elements of a block: three arrays of them stay in the second-level cache. */

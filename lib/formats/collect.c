@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "stream/pattern.h"
 
-enum { ALIGNMENT = 64 };
+enum { ALIGNMENT = 64, WINDOW = 8 << 20 };
 
 static bool is_asked_for(const struct pl_export *export, const char *name)
 {
@@ -126,6 +126,7 @@ static enum pl_status take_tensor(struct pl_context *context, struct pl_collecti
     if (!status) {
         item->data = view.data;
         item->bytes = pl_tensor_bytes(&view);
+        pl_collected_give_back(item); /* checked; they are read again when they are written */
     }
     return status;
 }
@@ -267,14 +268,33 @@ enum pl_status pl_collection_one(struct pl_context *context, const struct pl_col
 }
 
 /* All elements lie in mapped files, the input's own or temporary ones. */
-void pl_collected_give_back(const struct pl_collected *item)
+static void give_back(const char *data, size_t size)
 {
     const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    const uintptr_t from = ((uintptr_t)item->data + page - 1) / page * page;
-    const uintptr_t to = ((uintptr_t)item->data + item->bytes) / page * page;
-    if (item->data && from < to) {
+    const uintptr_t from = ((uintptr_t)data + page - 1) / page * page;
+    const uintptr_t to = ((uintptr_t)data + size) / page * page;
+    if (data && from < to) {
         madvise((void *)from, to - from, MADV_DONTNEED); /* advice: no harm where it is refused */
     }
+}
+
+void pl_collected_give_back(const struct pl_collected *item)
+{
+    give_back(item->data, (size_t)item->bytes);
+}
+
+enum pl_status pl_collected_write(struct pl_context *context, const struct pl_collected *item,
+                                  struct pl_sink *sink)
+{
+    const char *data = item->data;
+    enum pl_status status = PL_OK;
+    for (size_t left = (size_t)item->bytes, piece; left > 0 && !status; left -= piece) {
+        piece = left < WINDOW ? left : WINDOW;
+        status = pl_sink_write(context, sink, data, piece);
+        give_back(data, piece);
+        data += piece;
+    }
+    return status;
 }
 
 void pl_collection_release(struct pl_collection *collection)

@@ -8,6 +8,7 @@
 #define PL_FORMATS_COLLECT_H
 
 #include "formats/export.h"
+#include "formats/sink.h"
 
 struct pl_collected {
     char *name;
@@ -43,7 +44,10 @@ enum pl_status pl_collect(struct pl_context *context, struct pl_collection *coll
                           struct pl_reader *reader, const struct pl_export *export,
                           const char *const *documents) PL_MUST_CHECK;
 
-/* Tells that a tensor's elements are not needed any more: their pages go back to the system. */
+/* Writes a tensor's elements, a window of them at a time, whose pages go back to the system. */
+enum pl_status pl_collected_write(struct pl_context *context, const struct pl_collected *item,
+                                  struct pl_sink *sink) PL_MUST_CHECK;
+/* Tells that a tensor's elements are not needed for now: their pages go back to the system. */
 void pl_collected_give_back(const struct pl_collected *item);
 
 /* NULL when there is none. */

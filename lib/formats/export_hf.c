@@ -203,8 +203,7 @@ static enum pl_status write_tensor(struct pl_context *context, const struct pl_c
         return write_columns(context, item, piece, sink);
     }
     for (int64_t i = 0; i < piece->of && !status; i++) {
-        status =
-            pl_sink_write(context, sink, piece->sources[i]->data, (size_t)piece->sources[i]->bytes);
+        status = pl_collected_write(context, piece->sources[i], sink);
     }
     return status;
 }

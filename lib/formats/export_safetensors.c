@@ -98,9 +98,7 @@ enum pl_status pl_safetensors_export(struct pl_context *context, struct pl_reade
         status = pl_sink_write(context, sink, header.data, header.size);
     }
     for (size_t i = 0; i < collection.count && !status; i++) {
-        const struct pl_collected *item = &collection.items[i];
-        status = pl_sink_write(context, sink, item->data, (size_t)item->bytes);
-        pl_collected_give_back(item);
+        status = pl_collected_write(context, &collection.items[i], sink);
     }
     pl_buffer_release(&header);
     pl_collection_release(&collection);

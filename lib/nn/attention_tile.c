@@ -2,7 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "nn/attention_tile.h"
 
-#include "autograd/kernels.h"
+#include "nn/row_kernels.h"
 
 enum { TILE = PL_ATTENTION_TILE };
 
@@ -81,18 +81,13 @@ PL_CLONES void pl_attention_one(int64_t dim, int64_t count, pl_real scale, const
     for (int64_t from = 0; from < count; from += TILE, k += TILE * stride, v += TILE * stride) {
         int64_t columns = count - from < TILE ? count - from : TILE;
         pl_real scores[TILE];
-        for (int64_t j = 0; j < TILE; j++)
+        pl_rows_dot(dim, columns, scale, q, k, stride, scores);
+        for (int64_t j = columns; j < TILE; j++)
             scores[j] = -(pl_real)INFINITY;
-        for (int64_t j = 0; j < columns; j++)
-            scores[j] = scale * (pl_real)pl_real_dot(dim, q, k + j * stride);
         pl_real now = largest(TILE, scores, top), factor = pl_real_exp(top - now);
         top = now;
         sum = sum * factor + exponentials(now, scores);
-        for (int64_t e = 0; e < dim; e++)
-            out[e] *= factor;
-        for (int64_t j = 0; j < columns; j++)
-            for (int64_t e = 0; e < dim; e++)
-                out[e] += scores[j] * v[j * stride + e];
+        pl_rows_gather(dim, columns, factor, scores, v, stride, out);
     }
     for (int64_t e = 0; e < dim; e++)
         out[e] /= sum;

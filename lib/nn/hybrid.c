@@ -16,7 +16,7 @@
  * The gradient also runs through c_t, to the key that it is the score of. */
 #include "nn/hybrid.h"
 
-#include "autograd/kernels.h"
+#include "nn/row_kernels.h"
 
 struct job {
     struct pl_hybrid hybrid;
@@ -121,30 +121,21 @@ PL_CLONES static void read_state_back(int64_t features, int64_t dim, pl_real fac
         df[i] += factor * ((pl_real)pl_real_dot(dim, state, x) - pull * state[dim]);
 }
 
-PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
-                                 pl_real *restrict to)
-{
-    for (int64_t i = 0; i < count; i++)
-        to[i] += scale * from[i];
-}
-
 /* Scores of keys begin to end - 1, as e^(s - c); the key with the largest one. */
-PL_CLONES static int64_t score(const struct job *job, const struct head *head, int64_t row,
-                               int64_t begin, int64_t end, pl_real *restrict scores)
+PL_KERNEL int64_t score(const struct job *job, const struct head *head, int64_t row, int64_t begin,
+                        int64_t end, pl_real *restrict scores)
 {
-    const int64_t dim = job->hybrid.head_dim;
-    const pl_real scale = (pl_real)(1 / sqrt((double)dim));
+    const int64_t dim = job->hybrid.head_dim, count = end - begin;
     const pl_real *q = job->q->value + head->q + row * head->q_stride;
-    int64_t top = begin;
-    for (int64_t j = begin; j < end; j++) {
-        scores[j - begin] =
-            scale * (pl_real)pl_real_dot(dim, q, job->k->value + head->k + j * head->k_stride);
-        top = scores[j - begin] > scores[top - begin] ? j : top;
-    }
-    const pl_real most = end > begin ? scores[top - begin] : 0;
-    for (int64_t j = begin; j < end; j++)
-        scores[j - begin] = pl_real_exp(scores[j - begin] - most);
-    return top;
+    int64_t top = 0;
+    pl_rows_dot(dim, count, (pl_real)(1 / sqrt((double)dim)), q,
+                job->k->value + head->k + begin * head->k_stride, head->k_stride, scores);
+    for (int64_t j = 1; j < count; j++)
+        top = scores[j] > scores[top] ? j : top;
+    const pl_real most = count > 0 ? scores[top] : 0;
+    for (int64_t j = 0; j < count; j++)
+        scores[j] = pl_real_exp(scores[j] - most);
+    return begin + top;
 }
 
 /* ---- forward */
@@ -159,8 +150,8 @@ static void absorb(const struct job *job, const struct head *head, int64_t *abso
                   job->v->value + head->v + *absorbed * head->v_stride, state);
 }
 
-static void row_forward(const struct job *job, const struct head *head, int64_t row, int64_t begin,
-                        const pl_real *state, pl_real *scores)
+PL_CLONES static void row_forward(const struct job *job, const struct head *head, int64_t row,
+                                  int64_t begin, const pl_real *state, pl_real *scores)
 {
     const struct pl_hybrid *hybrid = &job->hybrid;
     const int64_t end = job->cache.kept + row + 1, dim = hybrid->value_dim;
@@ -168,11 +159,12 @@ static void row_forward(const struct job *job, const struct head *head, int64_t 
     pl_real sum = hybrid->form == PL_HYBRID_LINEAR ? (pl_real)1e-12 : 0;
     memset(out, 0, (size_t)dim * sizeof *out);
     score(job, head, row, begin, end, scores);
-    for (int64_t j = begin; j < end; j++) {
-        const pl_real weight = head->gate * scores[j - begin];
-        sum += weight;
-        add_scaled(dim, weight, job->v->value + head->v + j * head->v_stride, out);
+    for (int64_t j = 0; j < end - begin; j++) {
+        scores[j] *= head->gate;
+        sum += scores[j];
     }
+    pl_rows_gather(dim, end - begin, 1, scores, job->v->value + head->v + begin * head->v_stride,
+                   head->v_stride, out);
     if (job->qf)
         sum += read_state(hybrid->features, dim, job->qf->value + head->qf + row * head->f_stride,
                           state, out);
@@ -185,6 +177,13 @@ static void row_forward(const struct job *job, const struct head *head, int64_t 
 static int64_t state_size(const struct job *job)
 {
     return job->hybrid.features * (job->hybrid.value_dim + 1);
+}
+
+/* Keys of the largest window. */
+static int64_t scores_size(const struct job *job)
+{
+    const int64_t most = 2 * job->hybrid.window;
+    return most < job->longest ? most : job->longest;
 }
 
 static enum pl_status head_forward(struct pl_context *context, void *argument, int64_t item)
@@ -212,37 +211,43 @@ static enum pl_status head_forward(struct pl_context *context, void *argument, i
 
 /* ---- backward */
 
-/* What the window and the query of a row get; returns the gradient of the gate. */
-static double row_backward(const struct job *job, const struct head *head, int64_t row,
-                           int64_t begin, const pl_real *state, pl_real *scores)
+/* What the window and the query of a row get; returns the gradient of the gate.  weights: room
+ * for as many as scores. */
+PL_CLONES static double row_backward(const struct job *job, const struct head *head, int64_t row,
+                                     int64_t begin, const pl_real *state, pl_real *scores,
+                                     pl_real *weights)
 {
     const struct pl_hybrid *hybrid = &job->hybrid;
-    const int64_t end = row + 1, dim = hybrid->value_dim, key_dim = hybrid->head_dim;
+    const int64_t count = row + 1 - begin, dim = hybrid->value_dim, key_dim = hybrid->head_dim;
     const int64_t o = head->o + row * head->o_stride, q = head->q + row * head->q_stride;
+    const int64_t k = head->k + begin * head->k_stride, v = head->v + begin * head->v_stride;
     const pl_real *dout = job->o->gradient + o, scale = (pl_real)(1 / sqrt((double)key_dim));
     const pl_real factor = 1 / job->sums[head->sum + row * hybrid->heads];
     const pl_real dot = (pl_real)pl_real_dot(dim, dout, job->o->value + o);
-    const int64_t top = score(job, head, row, begin, end, scores);
+    const int64_t top = score(job, head, row, begin, row + 1, scores);
     double dgate = 0, pulled = 0;
-    for (int64_t j = begin; j < end; j++) {
-        const int64_t v = head->v + j * head->v_stride;
-        const pl_real weight = head->gate * scores[j - begin];
-        const pl_real da = factor * ((pl_real)pl_real_dot(dim, dout, job->v->value + v) - dot);
-        if (job->v->gradient)
-            add_scaled(dim, weight * factor, dout, job->v->gradient + v);
-        dgate += (double)(scores[j - begin] * da);
-        scores[j - begin] = weight * da;
-        pulled += (double)scores[j - begin];
+    if (job->v->gradient) {
+        for (int64_t j = 0; j < count; j++)
+            weights[j] = head->gate * scores[j] * factor;
+        pl_rows_spread(dim, count, weights, dout, job->v->gradient + v, head->v_stride);
     }
-    if (end > begin)
+    pl_rows_dot(dim, count, 1, dout, job->v->value + v, head->v_stride, weights);
+    for (int64_t j = 0; j < count; j++) {
+        const pl_real part = scores[j] * (factor * (weights[j] - dot));
+        dgate += (double)part;
+        scores[j] = head->gate * part;
+        pulled += (double)scores[j];
+    }
+    if (count > 0)
         scores[top - begin] -= (pl_real)pulled;
-    for (int64_t j = begin; j < end; j++) {
-        const int64_t k = head->k + j * head->k_stride;
-        if (job->q->gradient)
-            add_scaled(key_dim, scale * scores[j - begin], job->k->value + k, job->q->gradient + q);
-        if (job->k->gradient)
-            add_scaled(key_dim, scale * scores[j - begin], job->q->value + q, job->k->gradient + k);
-    }
+    for (int64_t j = 0; j < count; j++)
+        scores[j] *= scale;
+    if (job->q->gradient)
+        pl_rows_gather(key_dim, count, 1, scores, job->k->value + k, head->k_stride,
+                       job->q->gradient + q);
+    if (job->k->gradient)
+        pl_rows_spread(key_dim, count, scores, job->q->value + q, job->k->gradient + k,
+                       head->k_stride);
     if (job->qf && job->qf->gradient)
         read_state_back(hybrid->features, dim, factor, dot, dout, state,
                         job->qf->gradient + head->qf + row * head->f_stride);
@@ -258,9 +263,22 @@ static double windows_backward(const struct job *job, const struct head *head, p
     for (int64_t row = 0; row < head->rows; row++) {
         const int64_t begin = first_key(job, head, row);
         absorb(job, head, &absorbed, begin, state);
-        dgate += row_backward(job, head, row, begin, state, scores);
+        dgate += row_backward(job, head, row, begin, state, scores, scores + scores_size(job));
     }
     return dgate;
+}
+
+/* R += factor f' dout, and r, its last column, likewise with dot. */
+PL_CLONES static void add_gradient(int64_t features, int64_t dim, pl_real factor, pl_real dot,
+                                   const pl_real *restrict f, const pl_real *restrict dout,
+                                   pl_real *restrict state)
+{
+    for (int64_t i = 0; i < features; i++, state += dim + 1) {
+        const pl_real weight = factor * f[i];
+        for (int64_t e = 0; e < dim; e++)
+            state[e] += weight * dout[e];
+        state[dim] += weight * dot;
+    }
 }
 
 /* What the keys and values get from the rows in whose windows they no longer are. */
@@ -275,10 +293,7 @@ static void before_backward(const struct job *job, const struct head *head, pl_r
         const pl_real *f = job->qf->value + head->qf + row * head->f_stride;
         const pl_real factor = 1 / job->sums[head->sum + row * hybrid->heads];
         const pl_real dot = (pl_real)pl_real_dot(dim, dout, job->o->value + o);
-        for (int64_t i = 0; i < features; i++) { /* R, and r in the last column */
-            add_scaled(dim, factor * f[i], dout, state + i * (dim + 1));
-            state[i * (dim + 1) + dim] += factor * f[i] * dot;
-        }
+        add_gradient(features, dim, factor, dot, f, dout, state);
         const int64_t end = first_key(job, head, row);
         for (int64_t j = row > 0 ? first_key(job, head, row - 1) : 0; j < end; j++) {
             const int64_t v = head->v + j * head->v_stride, kf = head->kf + j * head->f_stride;
@@ -311,9 +326,7 @@ static enum pl_status head_backward(struct pl_context *context, void *argument, 
 
 static enum pl_status take_scratch(struct pl_tape *tape, struct job *job)
 {
-    const int64_t most = 2 * job->hybrid.window;
-    const int64_t scores = most < job->longest ? most : job->longest;
-    job->slot_size = (state_size(job) + scores + PL_LANES) / PL_LANES * PL_LANES;
+    job->slot_size = (state_size(job) + 2 * scores_size(job) + PL_LANES) / PL_LANES * PL_LANES;
     job->scratch = pl_tape_take(tape, pl_parallel_threads(tape->context) * job->slot_size,
                                 sizeof *job->scratch);
     return job->scratch ? PL_OK : tape->context->status;

@@ -2,9 +2,10 @@
  * SPDX-License-Identifier: MIT
  *
  *   generate hourly > FILE        a wide CSV of ETTh1's size: 17,420 hours of 7 columns
- *   generate table MB > FILE      a wide CSV: time stamps, 7 columns of six digits, one of
- * seventeen generate panel N ROWS > FILE  a long CSV: N series, one after the other, of ROWS hours
- * each generate stream GB > FILE     a tensor stream of tensors of up to 1 GiB of 32-bit floats */
+ *   generate table MB > FILE      a wide CSV: time stamps, 7 columns of six digits, 1 of seventeen
+ *   generate panel N ROWS > FILE  a long CSV: N series, one behind the other, of ROWS hours each
+ *   generate stream GB > FILE     a tensor stream of tensors of up to 1 GiB of 32-bit floats
+ *   generate checkpoint GB FOLDER the folder of a Llama of 16-bit floats, in shards of 1 GB */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,6 +127,172 @@ static void stream(int64_t gigabytes)
     free(block);
 }
 
+/* ---- A checkpoint ------------------------------------------------------------------------- */
+
+enum { DIM = 2048, MLP = 5632, VOCABULARY = 32000, LAYER_TENSORS = 9, SHARD = 1000000000 };
+
+struct weight {
+    char name[64];
+    int64_t rows, columns; /* columns 0: a vector */
+    int shard;
+};
+
+struct checkpoint {
+    struct weight *weights;
+    int count, layers, shards;
+};
+
+static int64_t weight_size(const struct weight *weight)
+{
+    return 2 * weight->rows * (weight->columns ? weight->columns : 1);
+}
+
+static void add_weight(struct checkpoint *checkpoint, int64_t *filled, int64_t rows,
+                       int64_t columns, const char *format, int layer)
+{
+    struct weight *weight = &checkpoint->weights[checkpoint->count++];
+    snprintf(weight->name, sizeof weight->name, format, layer);
+    weight->rows = rows;
+    weight->columns = columns;
+    if (*filled > 0 && *filled + weight_size(weight) > SHARD) {
+        checkpoint->shards++;
+        *filled = 0;
+    }
+    *filled += weight_size(weight);
+    weight->shard = checkpoint->shards;
+}
+
+static void plan_checkpoint(struct checkpoint *checkpoint, int64_t bytes)
+{
+    static const struct {
+        const char *format;
+        int64_t rows, columns;
+    } parts[LAYER_TENSORS] = {
+        {"model.layers.%d.input_layernorm.weight", DIM, 0},
+        {"model.layers.%d.self_attn.q_proj.weight", DIM, DIM},
+        {"model.layers.%d.self_attn.k_proj.weight", DIM, DIM},
+        {"model.layers.%d.self_attn.v_proj.weight", DIM, DIM},
+        {"model.layers.%d.self_attn.o_proj.weight", DIM, DIM},
+        {"model.layers.%d.post_attention_layernorm.weight", DIM, 0},
+        {"model.layers.%d.mlp.gate_proj.weight", MLP, DIM},
+        {"model.layers.%d.mlp.up_proj.weight", MLP, DIM},
+        {"model.layers.%d.mlp.down_proj.weight", DIM, MLP},
+    };
+    const int64_t tables = 4 * (int64_t)VOCABULARY * DIM;
+    const int64_t layer = 2 * (4 * (int64_t)DIM * DIM + 3 * (int64_t)DIM * MLP);
+    int64_t filled = 0;
+
+    checkpoint->layers = bytes > tables + layer ? (int)((bytes - tables) / layer) : 1;
+    checkpoint->weights =
+        calloc((size_t)checkpoint->layers * LAYER_TENSORS + 3, sizeof *checkpoint->weights);
+    if (!checkpoint->weights)
+        must(PL_SYSTEM);
+    add_weight(checkpoint, &filled, VOCABULARY, DIM, "model.embed_tokens.weight", 0);
+    for (int i = 0; i < checkpoint->layers; i++)
+        for (int part = 0; part < LAYER_TENSORS; part++)
+            add_weight(checkpoint, &filled, parts[part].rows, parts[part].columns,
+                       parts[part].format, i);
+    add_weight(checkpoint, &filled, DIM, 0, "model.norm.weight", 0);
+    add_weight(checkpoint, &filled, VOCABULARY, DIM, "lm_head.weight", 0);
+    checkpoint->shards++;
+}
+
+static FILE *create(const char *folder, const char *format, int shard, int shards)
+{
+    char path[4096], name[128];
+    snprintf(name, sizeof name, format, shard, shards);
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    if (!file) {
+        perror(path);
+        exit(5);
+    }
+    return file;
+}
+
+static void close_file(FILE *file)
+{
+    if (ferror(file) || fclose(file) != 0) {
+        perror("generate");
+        exit(5);
+    }
+}
+
+/* The weights of 16 bits, a megabyte at a time: the high halves of floats. */
+static void write_weight(FILE *file, const struct weight *weight)
+{
+    static float block[MIB / sizeof(float)];
+    static uint16_t halves[MIB / sizeof(float)];
+    const int64_t most = MIB / (int64_t)sizeof *block;
+
+    for (int64_t left = weight_size(weight) / 2, count; left > 0; left -= count) {
+        count = left < most ? left : most;
+        fill(block, (size_t)count);
+        for (int64_t i = 0; i < count; i++) {
+            uint32_t bits;
+            memcpy(&bits, &block[i], sizeof bits);
+            halves[i] = (uint16_t)(bits >> 16);
+        }
+        fwrite(halves, sizeof *halves, (size_t)count, file);
+    }
+}
+
+static void write_shard(const struct checkpoint *checkpoint, const char *folder, int shard)
+{
+    FILE *file = create(folder, "model-%05d-of-%05d.safetensors", shard + 1, checkpoint->shards);
+    char *header = calloc((size_t)checkpoint->count + 1, 192);
+    int64_t offset = 0;
+    uint64_t size = 0;
+
+    for (int i = 0; header && i < checkpoint->count; i++) {
+        const struct weight *weight = &checkpoint->weights[i];
+        char dims[48];
+        if (weight->shard != shard)
+            continue;
+        snprintf(dims, sizeof dims, weight->columns ? "%lld,%lld" : "%lld", (long long)weight->rows,
+                 (long long)weight->columns);
+        size += (uint64_t)sprintf(
+            header + size,
+            "%s\"%s\":{\"dtype\":\"BF16\",\"shape\":[%s],\"data_offsets\":[%lld,%lld]}",
+            offset > 0 ? "," : "{", weight->name, dims, (long long)offset,
+            (long long)(offset + weight_size(weight)));
+        offset += weight_size(weight);
+    }
+    size += (uint64_t)sprintf(header + size, "}");
+    fwrite(&size, sizeof size, 1, file);
+    fwrite(header, 1, size, file);
+    for (int i = 0; i < checkpoint->count; i++)
+        if (checkpoint->weights[i].shard == shard)
+            write_weight(file, &checkpoint->weights[i]);
+    close_file(file);
+    free(header);
+}
+
+static void checkpoint(int64_t bytes, const char *folder)
+{
+    struct checkpoint checkpoint = {0};
+
+    plan_checkpoint(&checkpoint, bytes);
+    for (int i = 0; i < checkpoint.shards; i++)
+        write_shard(&checkpoint, folder, i);
+    FILE *file = create(folder, "model.safetensors.index.json", 0, 0);
+    fprintf(file, "{\"weight_map\":{");
+    for (int i = 0; i < checkpoint.count; i++)
+        fprintf(file, "%s\"%s\":\"model-%05d-of-%05d.safetensors\"", i ? "," : "",
+                checkpoint.weights[i].name, checkpoint.weights[i].shard + 1, checkpoint.shards);
+    fprintf(file, "}}\n");
+    close_file(file);
+    file = create(folder, "config.json", 0, 0);
+    fprintf(file,
+            "{\"model_type\":\"llama\",\"hidden_size\":%d,\"intermediate_size\":%d,"
+            "\"num_hidden_layers\":%d,\"num_attention_heads\":16,\"num_key_value_heads\":16,"
+            "\"vocab_size\":%d,\"max_position_embeddings\":2048,\"rms_norm_eps\":1e-5,"
+            "\"rope_theta\":10000,\"tie_word_embeddings\":false,\"hidden_act\":\"silu\"}\n",
+            DIM, MLP, checkpoint.layers, VOCABULARY);
+    close_file(file);
+    free(checkpoint.weights);
+}
+
 int main(int argc, char **argv)
 {
     const char *what = argc > 1 ? argv[1] : "";
@@ -139,6 +306,8 @@ int main(int argc, char **argv)
         panel(a, b);
     else if (!strcmp(what, "stream"))
         stream(a);
+    else if (!strcmp(what, "checkpoint") && argc > 3)
+        checkpoint(a * 1000000000, argv[3]);
     else
         return 2;
     return fflush(stdout) || ferror(stdout) ? 5 : 0;
