@@ -26,6 +26,9 @@ value() {
     sed "s/.*\"$1\": \([-0-9.e]*\).*/\1/" "$2"
 }
 
+# all KEY FILE: of all numbers of that name, a line each
+all() { grep -o "\"$1\": [-0-9.e]*" "$2" | sed 's/.* //'; }
+
 # less A B, near A B TOLERANCE
 less() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a < b) }'; }
 near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -d : d) <= t) }'; }
@@ -60,6 +63,10 @@ near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -
     awk -v c="$(value curve r.json)" -v s="$(value spread r.json)" -v l="$(value label r.json)" \
         -v e="$(value barrier_middle r.json)" 'BEGIN { d = c - s - l - e; exit !(s >= 0 && d * d < 1e-10) }'
     grep -q '"name": "layer2"' r.json
+    # the first layers up to the last, and the last ones from the first on, are the whole line
+    near "$(all barrier_up_to r.json | tail -n 1)" "$(all barrier_from r.json | head -n 1)" 1e-6
+    near "$(all barrier_up_to r.json | head -n 1)" "$(all barrier_others_a r.json | head -n 1)" 1e-6
+    grep -q '"rank_correlation"' r.json
 }
 
 @test "activations, straight-through estimation, repair" {
@@ -125,6 +132,10 @@ near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -
     ts-import -q --images $V/mnist/t10k-images-idx3-ubyte.gz --labels $V/mnist/t10k-labels-idx1-ubyte.gz -o test.plumb
     lmc-scan --json --points 3 --no-align --no-predict a.plumb b.plumb test.plumb >r.json
     near "$(value barrier r.json)" 0.883 0.001
+    lmc-scan --json --points 3 --max-samples 2000 --layers --no-align --no-predict a.plumb b.plumb test.plumb >r.json
+    paste <(printf '%s\n' .0409 .0136 .0043 .0098) <(all predicted r.json) >predicted # D'HD / 8
+    says 4 grep -c . predicted
+    while read -r expected got; do near "$got" "$expected" 0.0003; done <predicted
     wm-permute -q a.plumb b.plumb | lmc-scan --json --points 3 --no-align --no-predict a.plumb - test.plumb >r.json
     near "$(value barrier r.json)" 0 1e-6
     grep -q '"t": 0.5, "loss": 0.0679[0-9]*, "accuracy": 0.9779' r.json || grep -q '"t": 0.5, "loss": 0.0680[0-9]*, "accuracy": 0.977[89]' r.json

@@ -165,6 +165,22 @@ enum pl_status pl_landscape_curvature(struct pl_context *context,
     return status;
 }
 
+enum pl_status pl_landscape_bend(struct pl_context *context, const struct pl_landscape *landscape,
+                                 const pl_real *direction, double eps, double *curvature)
+{
+    pl_real *theta = take(context, landscape);
+    double loss[3] = {0};
+    enum pl_status status = theta ? PL_OK : context->status;
+    for (int k = 0; k < 3 && !status; k++) {
+        for (int64_t i = 0; i < landscape->count; i++)
+            theta[i] = (pl_real)((double)landscape->a[i] + (k - 1) * eps * (double)direction[i]);
+        status = landscape->loss(context, landscape->user, theta, &loss[k], NULL, NULL);
+    }
+    *curvature = (loss[0] - 2 * loss[1] + loss[2]) / (eps * eps);
+    free(theta);
+    return status;
+}
+
 enum pl_status pl_landscape_predict(struct pl_context *context,
                                     const struct pl_landscape *landscape, double eps,
                                     struct pl_prediction *prediction)

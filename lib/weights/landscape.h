@@ -52,6 +52,13 @@ enum pl_status pl_landscape_curvature(struct pl_context *context,
                                       const pl_real *direction, double eps, double *slope,
                                       double *curvature, pl_real *product) PL_MUST_CHECK;
 
+/* The same curvature at A by a second difference of the loss itself: two evaluations and no
+ * gradient, but what float rounds off counts 1 / eps^2 times, and of a net with kinks it is that of
+ * a step of eps. */
+enum pl_status pl_landscape_bend(struct pl_context *context, const struct pl_landscape *landscape,
+                                 const pl_real *direction, double eps,
+                                 double *curvature) PL_MUST_CHECK;
+
 /* The excess at t to second order, as seen from A, from B, and (t = 1/2) from the middle. */
 struct pl_prediction {
     double loss[2];                     /* of A and B */

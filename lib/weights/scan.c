@@ -3,6 +3,7 @@
 #include "weights/scan.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "models/image_score.h"
@@ -176,30 +177,71 @@ static enum pl_status list_layers(struct pl_context *context, struct pl_scan *sc
     return PL_OK;
 }
 
+/* The barrier when some parameters alone move. */
+static enum pl_status measure_part(struct pl_context *context, struct pl_scan *scan, int64_t first,
+                                   int64_t end, bool others_b, double *barrier)
+{
+    struct pl_line line = {.count = scan->line.count};
+    line.points = pl_new(context, (size_t)line.count, sizeof *line.points);
+    enum pl_status status = line.points ? PL_OK : context->status;
+    if (!status)
+        status = pl_landscape_layer(context, &scan->landscape, first, end - first, others_b, &line);
+    *barrier = line.barrier;
+    free(line.points);
+    return status;
+}
+
 static enum pl_status measure_layer(struct pl_context *context, struct pl_scan *scan,
                                     struct pl_scan_layer *layer)
 {
     const struct pl_landscape *landscape = &scan->landscape;
-    struct pl_line line = scan->line;
-    pl_real *own = pl_arena_new(context, &scan->arena, (size_t)landscape->count, sizeof *own);
-    line.points =
-        pl_arena_new(context, &scan->arena, (size_t)scan->line.count, sizeof *line.points);
-    double slope, norm = 0;
-    if (!own || !line.points)
+    const int64_t first = layer->first, end = layer->first + layer->count;
+    pl_real *own = pl_new(context, (size_t)landscape->count, sizeof *own);
+    double norm = 0;
+    if (!own)
         return context->status;
-    for (int64_t i = layer->first; i < layer->first + layer->count; i++) {
+    for (int64_t i = first; i < end; i++) {
         own[i] = landscape->b[i] - landscape->a[i];
         norm += (double)own[i] * (double)own[i];
     }
     layer->norm = sqrt(norm);
-    enum pl_status status = pl_landscape_curvature(context, landscape, 0, own, scan->options->eps,
-                                                   &slope, &layer->curvature, NULL);
+    enum pl_status status =
+        pl_landscape_bend(context, landscape, own, scan->options->eps, &layer->curvature);
     layer->curvature /= 8;
-    for (int b = 0; b < 2 && !status; b++) {
-        status = pl_landscape_layer(context, landscape, layer->first, layer->count, b, &line);
-        layer->barrier[b] = line.barrier;
-    }
+    free(own);
+    for (int b = 0; b < 2 && !status; b++)
+        status = measure_part(context, scan, first, end, b, &layer->barrier[b]);
+    if (!status)
+        status = measure_part(context, scan, 0, end, false, &layer->shallow);
+    if (!status)
+        status = measure_part(context, scan, first, landscape->count, false, &layer->deep);
     return status;
+}
+
+/* The rank of one of some numbers, ties in their middle. */
+static double rank_of(const struct pl_scan *scan, size_t at, bool barrier)
+{
+    double rank = 0;
+    for (size_t i = 0; i < scan->layer_count; i++) {
+        const struct pl_scan_layer *x = &scan->layers[i], *y = &scan->layers[at];
+        const double a = barrier ? x->barrier[0] : x->curvature;
+        const double b = barrier ? y->barrier[0] : y->curvature;
+        rank += a < b ? 1 : a == b ? 0.5 : 0;
+    }
+    return rank - 0.5;
+}
+
+/* Spearman's, between what curvature says of layers and their barriers; NaN when one of both is
+ * the same for all. */
+static double rank_correlation(const struct pl_scan *scan)
+{
+    const double mean = ((double)scan->layer_count - 1) / 2;
+    double xx = 0, yy = 0, xy = 0;
+    for (size_t i = 0; i < scan->layer_count; i++) {
+        const double x = rank_of(scan, i, false) - mean, y = rank_of(scan, i, true) - mean;
+        xx += x * x, yy += y * y, xy += x * y;
+    }
+    return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
 }
 
 /* Logits of a batch with one set of parameters, in an arena that outlives the pass. */
@@ -339,7 +381,10 @@ static void add_layers(struct pl_context *context, const struct pl_scan *scan, s
         pl_meta_add_real(context, meta, entry, "predicted", layer->curvature);
         pl_meta_add_real(context, meta, entry, "barrier_others_a", layer->barrier[0]);
         pl_meta_add_real(context, meta, entry, "barrier_others_b", layer->barrier[1]);
+        pl_meta_add_real(context, meta, entry, "barrier_up_to", layer->shallow);
+        pl_meta_add_real(context, meta, entry, "barrier_from", layer->deep);
     }
+    pl_meta_add_real(context, meta, root, "rank_correlation", rank_correlation(scan));
 }
 
 static void add_alignment(struct pl_context *context, const struct pl_scan *scan,

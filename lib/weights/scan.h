@@ -25,6 +25,7 @@ struct pl_scan_layer {
     double norm;          /* ||D_l|| */
     double curvature;     /* D_l' H D_l / 8 at A */
     double barrier[2];    /* all others as in A, as in B */
+    double shallow, deep; /* it and all before it, behind it, together; others as in A */
 };
 
 struct pl_scan {

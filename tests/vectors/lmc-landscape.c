@@ -199,6 +199,8 @@ static void check_layer_of(struct net *net, const struct pl_landscape *landscape
         return;
     snprintf(name, sizeof name, "layer%d.dHd_at_A", layer);
     compare(net, &curvature, 1, 1e-6, name);
+    if (vectors_ok(vectors, pl_landscape_bend(&vectors->context, landscape, own, 1e-4, &curvature)))
+        compare(net, &curvature, 1, 1e-5, name);
     snprintf(name, sizeof name, "layer%d.delta_norm", layer);
     compare(net, &norm, 1, 1e-9, name);
     check_layer_curve(net, landscape, layer, false);
