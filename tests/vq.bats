@@ -195,6 +195,28 @@ table() {
     fails 2 'vq-train: --method kmeans trains no encoder' vq-train -m kmeans --encoder mlp --patch 4x4 "$parrot" -o none
 }
 
+@test "--explain counts from headers, for all methods" {
+    vq-train --explain --codes 64 --patch 4x4 "$parrot" >plan # 192 x 256 pixels
+    says "vectors: 3072
+numbers_per_vector: 48
+codes: 64
+levels: 1
+numbers_per_code: 48
+codes_per_vector: 1
+parameters: 8496
+steps: 1000
+passes_over_data: 166.7
+operations: 3.82e+09
+model_bytes: 33984
+training_bytes: 4386816" cat plan
+    vq-train --explain -m kmeans --codes 64 --levels 2 --patch 4x4 "$parrot" | grep -qx 'passes_over_data: 25'
+    vq-train --explain --encoder conv:8,12 --patch 8x8 --codes 64 "$parrot" | grep -qx 'codes_per_vector: 4'
+    fails 3 'vq-train: there are no vectors to train on' \
+        sh -c 'printf -- "--- !plumbline1 {end: 0, size: 0, sum: x00000000}     #85383c19\n" | vq-train --explain'
+    fails 2 'vq-train: --dim 4: the vectors have 48 numbers, and only an encoder changes that (--encoder mlp)' \
+        vq-train --explain --dim 4 --patch 4x4 "$parrot"
+}
+
 @test "SimVQ uses more codes than vanilla VQ, and its error is smaller" {
     for method in simvq vanilla; do
         vq-train -q -m $method --codes 1024 --steps 200 --patch 4x4 "$parrot" -o $method.cb

@@ -1,5 +1,6 @@
 /* vq-train: a codebook for the vectors of a stream.
  * SPDX-License-Identifier: MIT */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ static const struct pl_option options[] = {
 
 /* All vectors of all inputs. */
 struct work {
+    bool counting; /* --explain: vectors are counted, not read */
     struct pl_cut cut;
     struct pl_vq vq;
     float *vectors; /* [count, size] */
@@ -94,7 +96,9 @@ static enum pl_status add_segment(struct pl_run *run, struct work *work,
     if (status == PL_OK && work->size > 0)
         status = pl_vector_source_expect(context, source, work->size);
     for (size_t i = 0; i < source->count && status == PL_OK; i++)
-        if (source->sheets[i].vectors > 0)
+        if (work->counting)
+            work->count += source->sheets[i].vectors;
+        else if (source->sheets[i].vectors > 0)
             status = add_sheet(context, work, source, i);
     return status ? status
                   : pl_history_input(context, &work->history, path, pl_vector_source_sum(source),
@@ -127,12 +131,11 @@ static void say_step(void *user, int64_t done, int64_t steps, double loss)
     pl_run_progress(run);
 }
 
-static enum pl_status train(struct pl_run *run, const struct command *command, struct work *work)
+/* Reads the vectors, and declares what is trained on them. */
+static enum pl_status prepare(struct pl_run *run, const struct command *command, struct work *work)
 {
     struct pl_context *context = &run->context;
-    const struct pl_vq_progress progress = {say_step, run};
     struct pl_vq_options vq = command->vq;
-    struct pl_vq_result result;
     int count = run->operand_count > 0 ? run->operand_count : 1;
     enum pl_status status = find_cut(context, command, &work->cut);
     for (int i = 0; i < count && status == PL_OK; i++)
@@ -140,8 +143,50 @@ static enum pl_status train(struct pl_run *run, const struct command *command, s
     if (status == PL_OK && work->count == 0)
         status = pl_fail(context, PL_BAD_DATA, "there are no vectors to train on");
     vq.seed = (uint64_t)run->common.seed;
+    return status ? status : pl_vq_init(context, &work->vq, &vq, &work->cut, work->size);
+}
+
+static enum pl_status print_plan(struct pl_run *run, const struct pl_vq *vq, int64_t count)
+{
+    struct pl_buffer text = {0};
+    struct pl_vq_cost cost;
+    pl_vq_cost(vq, count, &cost);
+    enum pl_status status = pl_buffer_printf(
+        &run->context, &text,
+        "vectors: %" PRId64 "\nnumbers_per_vector: %" PRId64 "\ncodes: %" PRId64
+        "\nlevels: %" PRId64 "\nnumbers_per_code: %" PRId64 "\ncodes_per_vector: %" PRId64
+        "\nparameters: %" PRId64 "\nsteps: %" PRId64
+        "\npasses_over_data: %.4g\noperations: %.4g\nmodel_bytes: %" PRId64
+        "\ntraining_bytes: %.0f\n",
+        count, vq->size, vq->options.codes, vq->options.levels, vq->options.dim,
+        pl_vq_places(vq) * vq->options.levels, vq->parameters.elements, cost.steps, cost.passes,
+        cost.work, vq->parameters.elements * (int64_t)sizeof(pl_real), cost.bytes);
     if (status == PL_OK)
-        status = pl_vq_init(context, &work->vq, &vq, &work->cut, work->size);
+        status = pl_run_text_output(run, text.data, text.size);
+    pl_buffer_release(&text);
+    return status;
+}
+
+static enum pl_status explain(struct pl_run *run, const struct command *command)
+{
+    struct work work = {.counting = true};
+    enum pl_status status = pl_history_start(&run->context, &work.history, run->tool->name,
+                                             PL_VERSION, run->argc, run->argv, run->common.seed);
+    if (status == PL_OK)
+        status = prepare(run, command, &work);
+    if (status == PL_OK)
+        status = print_plan(run, &work.vq, work.count);
+    pl_history_release(&work.history);
+    pl_vq_release(&work.vq);
+    return status;
+}
+
+static enum pl_status train(struct pl_run *run, const struct command *command, struct work *work)
+{
+    struct pl_context *context = &run->context;
+    const struct pl_vq_progress progress = {say_step, run};
+    struct pl_vq_result result;
+    enum pl_status status = prepare(run, command, work);
     if (status == PL_OK)
         status = pl_vq_train(context, &work->vq, work->vectors, work->count, &progress, &result);
     if (status == PL_OK)
@@ -155,6 +200,8 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
     struct pl_context *context = &run->context;
     struct work work = {0};
+    if (run->common.explain)
+        return explain(run, arguments);
     if (pl_run_binary_output(run))
         return context->status;
     struct pl_writer *writer = pl_writer_open(context, run->common.output);
@@ -184,7 +231,7 @@ static const struct pl_example examples[] = {
     {"vq-train --codes 256 --patch 4x4 data/parrot.png > patches.cb", "Patches of a picture"},
     {NULL, NULL}};
 
-static const char *const unused[] = {"explain", "memory", NULL};
+static const char *const unused[] = {"memory", NULL};
 
 int main(int argc, char **argv)
 {

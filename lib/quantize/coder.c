@@ -9,12 +9,17 @@
 
 enum { ROWS = 4096 }; /* of z that are coded at once, about */
 
+int64_t pl_coder_most(const struct pl_vq *vq)
+{
+    int64_t places = pl_vq_places(vq);
+    return places < ROWS ? ROWS / places : 1;
+}
+
 enum pl_status pl_coder_init(struct pl_context *context, struct pl_coder *coder,
                              const struct pl_vq *vq, bool search)
 {
-    int64_t levels = vq->options.levels, dim = vq->options.dim, places = pl_vq_places(vq);
-    int64_t most = places < ROWS ? ROWS / places : 1;
-    size_t rows = (size_t)(most * places);
+    int64_t levels = vq->options.levels, dim = vq->options.dim, most = pl_coder_most(vq);
+    size_t rows = (size_t)(most * pl_vq_places(vq));
     *coder = (struct pl_coder){.vq = vq, .tape = {.context = context}, .most = most};
     coder->rest = pl_new(context, rows, (size_t)dim * sizeof(pl_real));
     coder->found = pl_new(context, rows, sizeof(int32_t));

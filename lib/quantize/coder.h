@@ -17,6 +17,9 @@ struct pl_coder {
     int32_t *codes;            /* and [most, places, levels] */
 };
 
+/* How many a coder of this codebook takes at once. */
+int64_t pl_coder_most(const struct pl_vq *vq);
+
 /* search: vectors will be coded, not only decoded.  The codebook stays as it is until release. */
 enum pl_status pl_coder_init(struct pl_context *context, struct pl_coder *coder,
                              const struct pl_vq *vq, bool search) PL_MUST_CHECK;

@@ -4,6 +4,8 @@
 
 #include "autograd/ops.h"
 
+enum { STEPS = 1000, PASSES = 25 };
+
 static enum pl_status check_options(struct pl_context *context, const struct pl_vq *vq)
 {
     const struct pl_vq_options *options = &vq->options;
@@ -15,6 +17,11 @@ static enum pl_status check_options(struct pl_context *context, const struct pl_
     if (options->gradient == PL_VQ_ROTATION && !encoder)
         return pl_fail(context, PL_USAGE, "--gradient rotation needs an --encoder to go to");
     return PL_OK;
+}
+
+int64_t pl_vq_steps(const struct pl_vq_options *options)
+{
+    return options->steps ? options->steps : options->method == PL_VQ_KMEANS ? PASSES : STEPS;
 }
 
 /* A parameter with an axis of levels in front when there are several; a last dimension of 0 is

@@ -127,6 +127,19 @@ enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real
                            int64_t count, const struct pl_vq_progress *progress,
                            struct pl_vq_result *result) PL_MUST_CHECK;
 
+/* Steps of training, or passes of kmeans: as given, or what the method needs. */
+int64_t pl_vq_steps(const struct pl_vq_options *options);
+
+/* What training on so many vectors takes.  The vectors and what comes of them are counted, not the
+ * program and its libraries. */
+struct pl_vq_cost {
+    int64_t steps;
+    double passes; /* over the vectors */
+    double work;   /* operations of the products, those of the last look at all vectors included */
+    double bytes;  /* at the peak */
+};
+void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost);
+
 /* The codebook as a segment of kind `codebook` but for history and end:
  *
  *     meta: model                        type: vq; configuration; size, patch or frame

@@ -17,8 +17,6 @@
 #include "quantize/vq_train.h"
 #include "train/optimiser.h"
 
-enum { STEPS = 1000 };
-
 struct level {
     struct pl_variable codebook, basis, map, bias;
     struct pl_nearest nearest;
@@ -237,7 +235,7 @@ enum pl_status pl_vq_descend(struct pl_context *context, struct pl_vq *vq,
                              const struct pl_vq_data *data, const struct pl_vq_progress *progress)
 {
     struct descent descent;
-    int64_t steps = vq->options.steps ? vq->options.steps : STEPS;
+    int64_t steps = pl_vq_steps(&vq->options);
     enum pl_status status = open_descent(context, &descent, vq, data);
     for (int64_t step = 0; step < steps && status == PL_OK; step++) {
         double loss = 0;

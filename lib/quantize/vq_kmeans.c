@@ -12,8 +12,6 @@
 #include "nn/nearest.h"
 #include "quantize/vq_train.h"
 
-enum { PASSES = 25 };
-
 struct lloyd {
     int64_t count, codes, dim; /* vectors, code vectors, numbers of each */
     pl_real *vectors;          /* [count, dim]; what is left over at this level, a copy */
@@ -141,7 +139,7 @@ enum pl_status pl_vq_kmeans(struct pl_context *context, struct pl_vq *vq,
                             const struct pl_vq_data *data, const struct pl_vq_progress *progress)
 {
     struct lloyd lloyd;
-    int64_t levels = vq->options.levels, passes = vq->options.steps ? vq->options.steps : PASSES;
+    int64_t levels = vq->options.levels, passes = pl_vq_steps(&vq->options);
     enum pl_status status = open_lloyd(context, &lloyd, vq, data);
     for (int64_t level = 0; level < levels && status == PL_OK; level++) {
         bool changed = true;

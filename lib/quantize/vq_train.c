@@ -10,9 +10,7 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/number.h"
 #include "quantize/coder.h"
 #include "quantize/usage.h"
 
@@ -85,30 +83,6 @@ static void keep_moments(struct pl_vq *vq, const struct pl_vq_data *data)
     for (int64_t k = 0; k < vq->size; k++)
         vq->mean->value[k] = (pl_real)data->mean[k];
     vq->scale->value[0] = (pl_real)data->scale;
-}
-
-/* ---- Memory ------------------------------------------------------------------------------- */
-
-/* Refuses what the machine cannot hold before any of it is taken, since memory that is promised and
- * not there ends in the death of some process.  Of a codebook training holds five copies, with
- * gradients, moments, averages or the basis. */
-static enum pl_status check_memory(struct pl_context *context, const struct pl_vq *vq)
-{
-    const struct pl_vq_options *options = &vq->options;
-    enum { COPIES = 5 };
-    char needed[PL_NUMBER_SIZE], there[PL_NUMBER_SIZE];
-    double bytes = (double)options->codes * (double)options->dim * (double)options->levels *
-                   COPIES * sizeof(pl_real);
-    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (bytes < memory)
-        return PL_OK;
-    pl_format_bytes(needed, bytes < 0x1p62 ? (uint64_t)bytes : (uint64_t)1 << 62);
-    pl_format_bytes(there, (uint64_t)memory);
-    return pl_fail(context, PL_SYSTEM,
-                   "out of memory: %lld codes of %lld numbers take %s to train, and this machine "
-                   "has %s",
-                   (long long)(options->codes * options->levels), (long long)options->dim, needed,
-                   there);
 }
 
 /* ---- Warnings ----------------------------------------------------------------------------- */
@@ -242,7 +216,7 @@ enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real
                            struct pl_vq_result *result)
 {
     struct pl_vq_data data = {.vectors = vectors, .count = count, .size = vq->size};
-    enum pl_status status = check_memory(context, vq);
+    enum pl_status status = pl_vq_check_memory(context, vq);
     if (status == PL_OK)
         status = pl_parameters_values(context, &vq->parameters);
     if (vq->scale && status == PL_OK)
