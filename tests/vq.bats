@@ -77,6 +77,17 @@ table() {
     vq-encode cb decoded | ts-diff - packed
 }
 
+@test "SimVQ: what is decoded are rows of the effective codebook, and they have the same codes again" {
+    rows 700 9 >rows.plumb # floats: nothing is rounded
+    vq-train -q --codes 50 --steps 100 rows.plumb -o cb
+    vq-encode --no-pack cb rows.plumb -o codes
+    vq-decode cb codes -o decoded
+    { table cb codebook; echo; table codes codes; } | awk -F, '
+        $0 == "" { rows = 1; n = 0; next } !rows { c[n++] = $0; next } { print c[$1] }' >expected
+    says "$(cat expected)" table decoded rows
+    vq-encode --no-pack cb decoded | ts-diff - codes
+}
+
 @test "large codes are chunked when compressed" {
     head -c 1100000 /dev/urandom | ts-import -f raw --dtype i8 --shape 1100000,1 --name r >r.plumb
     vq-train -q -m kmeans --codes 200 --steps 1 <(ts-select --rows 0:2000 r.plumb) -o cb
@@ -223,6 +234,36 @@ training_bytes: 4386816" cat plan
         vq-encode $method.cb "$parrot" | vq-stats --json $method.cb - "$parrot" >$method
     done
     jq -s -e '.[0].used > 2 * .[1].used and .[0].mse < .[1].mse' simvq vanilla
+}
+
+@test "real patches: nearly all codes of SimVQ are used, few of vanilla VQ" {
+    need_data data/vision/cifar10/train_1500.bin.gz data/vision/cifar10/test_500.bin.gz
+    ts-import -f cifar "$DATA/data/vision/cifar10/train_1500.bin.gz" | ts-select -n images -o train
+    ts-import -f cifar "$DATA/data/vision/cifar10/test_500.bin.gz" | ts-select -n images -o held
+    for method in simvq vanilla; do
+        vq-train -q -m $method --codes 1024 --steps 300 --patch 4x4 train -o $method.cb
+        vq-encode $method.cb held | vq-stats --json $method.cb - held >$method # 31 patches a code
+    done
+    jq -s -e '.[0].usage > 0.95 and .[1].usage < 0.15 and .[0].mse < 0.75 * .[1].mse' simvq vanilla ||
+        { cat simvq vanilla; false; }
+}
+
+@test "two pictures, and another that is coded with them; all recordings" {
+    need_data data/images/kodim03.png data/audio/0_george_5.wav
+    S=$DATA/data
+    ts-import "$S/images/kodim03.png" "$S/images/kodim20.png" -o pictures.plumb
+    vq-train -q --method simvq --codes 1024 --patch 4x4 --seed 1 pictures.plumb -o cb.plumb
+    ts-import "$S/images/kodim23.png" | vq-encode cb.plumb - -o codes.plumb
+    vq-stats --json cb.plumb codes.plumb |
+        jq -e '.usage > 0.3 and .perplexity > 30 and .bits_per_vector == 10 and (has("mse") | not)'
+    vq-stats --json cb.plumb codes.plumb "$S/images/kodim23.png" | jq -e '.mse < 0.005 and .psnr > 23'
+    vq-decode cb.plumb codes.plumb | ts-export -f png -o back.png
+    ts-import back.png | ts-diff -q --atol 200 - "$S/images/kodim23.png" # of the same size
+    ts-import "$S"/audio/*.wav | vq-train -q --method simvq --codes 512 --frame 64 - -o sound.plumb
+    vq-encode sound.plumb "$S/audio/0_george_5.wav" -o codes.plumb
+    vq-stats sound.plumb codes.plumb "$S/audio/0_george_5.wav" | awk '$1 == "psnr:" { exit $2 < 20 }'
+    vq-decode sound.plumb codes.plumb | ts-export -f wav -o back.wav
+    [ "$(wc -c <back.wav)" = "$(wc -c <"$S/audio/0_george_5.wav")" ]
 }
 
 @test "the basis stays as it was; -j and the seed" {
