@@ -154,9 +154,20 @@ llama_folder() {
     map=$(llama_tensors | awk '{ printf "%s\"%s\":\"%s.safetensors\"", (NR > 1 ? "," : ""), $1, (NR <= 4 ? "a" : "b") }')
     echo "{\"weight_map\":{$map}}" >sharded/model.safetensors.index.json
     ts-import sharded | ts-info | grep -q '^lm_head.weight'
+    head -c -50 sharded/b.safetensors >cut && mv cut sharded/b.safetensors
+    fails 4 "ts-import: sharded/b.safetensors: ends 50 bytes early, in tensor 'model.norm.weight': truncated?" \
+        ts-import -o no.plumb sharded
     head -c 300 sharded/b.safetensors >cut && mv cut sharded/b.safetensors
     run -4 ts-import -o no.plumb sharded
     [[ $output == 'ts-import: sharded/b.safetensors: ends '*' bytes early: truncated?' ]]
+    printf '\1\2\3' >sharded/b.safetensors
+    fails 4 'ts-import: sharded/b.safetensors: ends 5 bytes early: truncated?' ts-import -o no.plumb sharded
+    llama_tensors | tail -n +6 | safetensors >sharded/b.safetensors
+    fails 3 "ts-import: sharded/model.safetensors.index.json: tensor 'model.layers.0.self_attn.v_proj.weight' is missing in its shard 'b.safetensors'" \
+        ts-import -o no.plumb sharded
+    llama_tensors | tail -n +5 | sed 's/down_proj.weight 4,6/down_proj.weight 6,4/' | safetensors >sharded/b.safetensors
+    fails 3 "ts-import: sharded: b.safetensors: tensor 'model.layers.0.mlp.down_proj.weight' is [6, 4], config.json makes it [4, 6]" \
+        ts-import -o no.plumb sharded
     rm sharded/b.safetensors
     fails 5 "ts-import: sharded/model.safetensors.index.json: shard 2 of 2: cannot open 'sharded/b.safetensors': No such file or directory" \
         ts-import sharded
@@ -220,6 +231,19 @@ llama_folder() {
     fails 3 'ts-import: lfs/pytorch_model.bin: only safetensors are read from a folder: ts-import lfs/pytorch_model.bin | ts-export -f safetensors -o lfs/model.safetensors' ts-import lfs
     mkdir none
     fails 3 'ts-import: none: no folder with a config.json' ts-import -f hf none
+}
+
+@test "folders: a tokenizer that does not fit, and one that is none" {
+    cd "$T"
+    llama_folder small ''
+    printf 'to be, or not to be, that is the question' | tok-train -q --vocab 260 -o small/tokenizer.json
+    fails 3 'ts-import: small/: the tokenizer has 260 tokens, the model 3: it is another model'\''s' \
+        ts-import -o no.plumb small
+    [ ! -e no.plumb ]
+    echo '{"model":' >small/tokenizer.json
+    fails_like 0 'ts-import: warning: small/tokenizer.json: * (the tokenizer goes along as it is)' \
+        ts-import -o m.plumb small
+    fails_like 3 'lin-generate: *tokenizer.json: byte *' lin-generate m.plumb
 }
 
 @test "export: what is no transformer, no model, no folder" {
@@ -295,4 +319,6 @@ llama_folder() {
     cp "$models/stories260K/tok512.model" bad.model
     sed -i 's/"vocab_size": 512/"vocab_size": 511/' folder/config.json
     run -3 ts-import -o no.plumb folder
+    [ "$output" = "ts-import: folder: model.safetensors: tensor 'model.embed_tokens.weight' is [512, 64], config.json makes it [511, 64]" ]
+    [ ! -e no.plumb ]
 }

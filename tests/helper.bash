@@ -33,6 +33,16 @@ fails() {
     fi
 }
 
+# fails_like STATUS PATTERN COMMAND...: as fails, with a pattern of the shell for the message
+fails_like() {
+    local expected=$1 pattern=$2 status=0
+    shift 2
+    "$@" >"$T/stdout" 2>"$T/stderr" || status=$?
+    [[ $status = "$expected" && $(cat "$T/stderr") == $pattern ]] && return
+    echo "$*: status $status, $(cat "$T/stderr")"
+    return 1
+}
+
 # says TEXT COMMAND...: COMMAND succeeds and prints exactly TEXT.
 says() {
     local expected=$1 got

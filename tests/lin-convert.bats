@@ -105,9 +105,14 @@ lin-convert: next: lin-train --attention-transfer MODEL TEXT, which takes 300 st
     fails 3 'lin-convert: l.plumb: lolcats converts causal transformers; this is a model of type liger' \
         lin-convert --method lolcats -o x l.plumb
     fails 3 'lin-convert: l.plumb: the model has no adapters to merge' lin-convert --merge-lora -o x l.plumb
-    ts-select -n '!layers.0.attn.q_proj.weight' t.plumb >less.plumb 2>/dev/null ||
-        ts-select -n 'layers.1.*' t.plumb >less.plumb
-    run -3 lin-convert --method liger -o x less.plumb
+    ts-select --drop layers.0.attn.q_proj.weight t.plumb >less.plumb
+    fails 3 "lin-convert: less.plumb: missing 'layers.0.attn.q_proj.weight'" \
+        lin-convert --method liger -o x less.plumb
+    ts-select --rename 'layers.0.attn.q_proj.weight=layers.9.attn.q_proj.weight' t.plumb >other.plumb
+    fails 3 "lin-convert: other.plumb: tensor 'layers.9.attn.q_proj.weight' is none of a transformer" \
+        lin-convert --method liger -o x other.plumb
+    head -c 9000 t.plumb >cut.plumb
+    fails_like 4 'lin-convert: cut.plumb: *' lin-convert --method liger -o x cut.plumb
     fails 2 'lin-train: --lora needs MODEL and DATA, a text or tokens to learn from: 300 steps of 4 windows when no more is said' \
         lin-train --lora q -o x t.plumb
     fails 2 "lin-train: --lora: this transformer has no maps 'z_proj.weight'" \

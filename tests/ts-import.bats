@@ -27,16 +27,6 @@ tensors() {
         sed 's/{"name": *"\([^"]*\)", *"dtype": *"\([^"]*\)", *"shape": */\1 \2 /'
 }
 
-# fails_like STATUS PATTERN COMMAND...: as fails, with a pattern of the shell for the message
-fails_like() {
-    local expected=$1 pattern=$2 status=0
-    shift 2
-    "$@" >"$T/stdout" 2>"$T/stderr" || status=$?
-    [[ $status = "$expected" && $(cat "$T/stderr") == $pattern ]] && return
-    echo "$*: status $status, $(cat "$T/stderr")"
-    return 1
-}
-
 @test "a table of numbers" {
     says $'a,b\n1,2.5\n-3e-05,4' table 'a,b\n1,2.5\n-3e-5,4\n'
 }
@@ -473,7 +463,7 @@ safetensors() {
         fails "$3" "ts-import: h.safetensors: $4" ts-import -f safetensors h.safetensors
     }
     local x='{"x":{"dtype":"F32","shape":[2],"data_offsets":'
-    bad "$x[0,8]}}" abcdefg 4 'ends 1 byte early: truncated?'
+    bad "$x[0,8]}}" abcdefg 4 "ends 1 byte early, in tensor 'x': truncated?"
     bad "$x[0,8]}}" abcdefghi 3 'junk behind the last tensor'
     bad "$x[4,12]}}" abcdefghijkl 3 "tensor 'x': there is a gap before it"
     bad "$x[0,4]}}" abcd 3 "tensor 'x': its data_offsets do not fit its shape and dtype"

@@ -162,13 +162,18 @@ static void use_tokenizer(struct command *command, const struct pl_tokenizer *to
 
 /* The tokenizer of a checkpoint folder, read here so that it is known to fit.  One that is not
  * understood goes along as it is. */
-static struct pl_tokenizer *folder_tokenizer(struct command *command, const char *path)
+static struct pl_tokenizer *folder_tokenizer(struct pl_context *context, struct command *command,
+                                             const char *path)
 {
-    struct pl_context quiet = {0};
-    struct pl_tokenizer *tokenizer =
-        !command->tokenizer && pl_hf_is_folder(path) ? pl_tokenizer_load(&quiet, path) : NULL;
+    struct pl_context own = {0};
+    if (command->tokenizer || !pl_hf_is_folder(path) || !pl_tokenizer_is_in(path)) {
+        return NULL;
+    }
+    struct pl_tokenizer *tokenizer = pl_tokenizer_load(&own, path);
     if (tokenizer) {
         use_tokenizer(command, tokenizer);
+    } else {
+        pl_warn(context, "%s (the tokenizer goes along as it is)", own.message);
     }
     return tokenizer;
 }
@@ -186,7 +191,7 @@ static enum pl_status import_files(struct pl_run *run, struct command *command,
         files[i].path = pl_run_operand(run, (int)i);
     }
     for (size_t i = 0, media = 0; i < count && !status; i += media ? media : 1) {
-        struct pl_tokenizer *tokenizer = folder_tokenizer(command, files[i].path);
+        struct pl_tokenizer *tokenizer = folder_tokenizer(&run->context, command, files[i].path);
         status = count_media(run, command, files + i, count - i, &media);
         if (!status) {
             status = media ? import_media(run, command, files + i, media, segment, writer)

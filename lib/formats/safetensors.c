@@ -111,6 +111,19 @@ static int by_offset(const void *a, const void *b)
     return strcmp(left->name, right->name);
 }
 
+/* Names the first tensor that is not there whole. */
+static enum pl_status fail_short(struct pl_context *context, const struct pl_safetensors *file,
+                                 const struct pl_bytes *bytes, uint64_t there, uint64_t end)
+{
+    size_t i = 0;
+    while (i + 1 < file->count && file->tensors[i].end <= there) {
+        i++;
+    }
+    return pl_bytes_fail(
+        context, bytes, PL_INCOMPLETE, "ends %llu byte%s early, in tensor '%s': truncated?",
+        (unsigned long long)(end - there), end - there == 1 ? "" : "s", file->tensors[i].name);
+}
+
 /* Sorts the tensors by offset and checks that each begins where the one before ends. */
 static enum pl_status check_cover(struct pl_context *context, const struct pl_safetensors *file,
                                   const struct pl_bytes *bytes)
@@ -130,7 +143,7 @@ static enum pl_status check_cover(struct pl_context *context, const struct pl_sa
     }
     uint64_t there = bytes->size - bytes->taken;
     if (bytes->ended && there < end) {
-        return pl_bytes_short(context, bytes, end - there);
+        return fail_short(context, file, bytes, there, end);
     }
     return bytes->ended && there > end
                ? pl_bytes_fail(context, bytes, PL_BAD_DATA, "junk behind the last tensor")

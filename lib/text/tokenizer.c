@@ -266,6 +266,13 @@ static bool find_inside(const char *path, char inside[PATH_MAX], const char **fo
     return false;
 }
 
+bool pl_tokenizer_is_in(const char *folder)
+{
+    char inside[PATH_MAX];
+    const char *found;
+    return find_inside(folder, inside, &found);
+}
+
 struct pl_tokenizer *pl_tokenizer_load(struct pl_context *context, const char *path)
 {
     char inside[PATH_MAX];

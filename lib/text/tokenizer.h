@@ -47,6 +47,8 @@ struct pl_tokenizer *pl_tokenizer_parse(struct pl_context *context, const char *
  * ("-": standard input).  A tokenizer.bin does not say how many pieces it holds, so that one that
  * is cut between two looks whole: who has the model compares its vocabulary. */
 struct pl_tokenizer *pl_tokenizer_load(struct pl_context *context, const char *path) PL_MUST_CHECK;
+/* Whether a folder has one of these files. */
+bool pl_tokenizer_is_in(const char *folder);
 void pl_tokenizer_free(struct pl_tokenizer *tokenizer); /* NULL is harmless */
 
 /* The bytes of its tokenizer.json: as they were read, or made from a .model or .bin.  A tokenizer
