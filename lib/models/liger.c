@@ -20,8 +20,7 @@
 
 #include <string.h>
 
-#include "models/lm_options.h"
-#include "models/softmax.h"
+#include "models/student.h"
 #include "nn/gla.h"
 #include "nn/slots.h"
 
@@ -30,22 +29,18 @@ enum gate { GLA, GSA, HGRN2 };
 #define GATE_NORM 16 /* what the log of the gate is divided by in gla and gsa */
 
 struct options {
-    struct pl_lm_options lm;
-    struct pl_softmax_options softmax; /* its window is that of the layers that are kept */
+    struct pl_student_options student;
     int gate;
-    int64_t window;
     int64_t slots; /* of gsa; 0: head_dim */
     double mix;
     bool learn_mix;
-    const char *kept;
 };
 
 const struct pl_option pl_liger_options[] = {
-    PL_LM_OPTIONS(struct options, lm),
-    PL_SOFTMAX_OPTIONS(struct options, softmax),
+    PL_STUDENT_OPTIONS(struct options, student),
     PL_CHOICE(struct options, gate, "gate", 0, "gla", "gla|gsa|hgrn2", "KIND",
               "the recurrence that the gates belong to"),
-    PL_INT(struct options, window, "window", 0, "64", 1, 1e9, "ROWS",
+    PL_INT(struct options, student.window, "window", 0, "64", 1, 1e9, "ROWS",
            "rows of the softmax window, the row itself among them", "128"),
     PL_INT(struct options, slots, "slots", 0, "0", 0, 65536, "N",
            "gate gsa: slots of a head; 0: the width of a head", "64"),
@@ -54,7 +49,7 @@ const struct pl_option pl_liger_options[] = {
             "0.05"),
     PL_FLAG(struct options, learn_mix, "learn-mix", 0, "no",
             "the share is a number of each layer, trained from mix on"),
-    PL_SOFTMAX_LAYERS_OPTIONS(struct options, kept, softmax.window),
+    PL_STUDENT_LAYERS_OPTIONS(struct options, student),
     PL_OPTIONS_END,
 };
 
@@ -65,16 +60,14 @@ struct layer {
 
 static int64_t slots_of(const struct options *options)
 {
-    return options->slots ? options->slots
-                          : pl_softmax_shape(&options->lm, &options->softmax).head_dim;
+    return options->slots ? options->slots : pl_student_shape(&options->student).head_dim;
 }
 
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
-    const int64_t head_dim = pl_softmax_shape(&options->lm, &options->softmax).head_dim;
-    if (pl_softmax_check(context, &options->lm, &options->softmax) ||
-        pl_softmax_layers_check(context, options->kept, options->lm.layers))
+    const int64_t head_dim = pl_student_shape(&options->student).head_dim;
+    if (pl_student_check(context, &options->student))
         return context->status;
     if (options->gate == GSA && slots_of(options) > head_dim)
         return pl_fail(context, PL_USAGE,
@@ -84,20 +77,15 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     return PL_OK;
 }
 
-static int64_t positions(const void *configuration)
-{
-    return ((const struct options *)configuration)->softmax.positions;
-}
-
 static void *declare(struct pl_context *context, struct pl_parameters *parameters,
                      const void *configuration, int64_t index, const char *prefix)
 {
     const struct options *options = configuration;
-    struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
-    if (!layer || pl_softmax_declare(context, parameters, &options->lm, &options->softmax, prefix,
-                                     &layer->softmax))
+    struct layer *layer =
+        pl_student_declare(context, parameters, &options->student, prefix, sizeof *layer);
+    if (!layer)
         return NULL;
-    if (!options->learn_mix || pl_softmax_keeps(options->kept, index))
+    if (!options->learn_mix || pl_student_keeps(&options->student, index))
         return layer;
     layer->mix = pl_parameter_add(context, parameters, PL_INIT_ZERO, PL_DIMS(1), "%s.mix", prefix);
     return layer->mix ? layer : NULL;
@@ -141,10 +129,10 @@ static struct pl_variable *pool(struct pl_tape *tape, struct pl_variable *k, int
 static struct pl_variable *slotted(struct pl_pass *pass, const struct options *options,
                                    int64_t index, const struct pl_softmax_heads *heads)
 {
-    const struct pl_attention shape = pl_softmax_shape(&options->lm, &options->softmax);
+    const struct pl_attention shape = pl_student_shape(&options->student);
     const struct pl_slots slots = {shape.heads, shape.kv_heads, shape.head_dim, slots_of(options)};
     const struct pl_gla gla = {shape.heads, shape.kv_heads, slots.slots, shape.head_dim,
-                               options->lm.chunk};
+                               options->student.lm.chunk};
     struct pl_tape *tape = pass->tape;
     struct pl_variable *state = NULL;
     struct pl_variable *pooled = pool(tape, heads->k, slots.kv_heads * slots.slots);
@@ -164,9 +152,9 @@ static struct pl_variable *slotted(struct pl_pass *pass, const struct options *o
 static struct pl_variable *gated(struct pl_pass *pass, const struct options *options, int64_t index,
                                  const struct pl_softmax_heads *heads)
 {
-    const struct pl_attention shape = pl_softmax_shape(&options->lm, &options->softmax);
+    const struct pl_attention shape = pl_student_shape(&options->student);
     const struct pl_gla gla = {shape.heads, shape.kv_heads, shape.head_dim, shape.head_dim,
-                               options->lm.chunk};
+                               options->student.lm.chunk};
     const double norm = options->gate == GLA ? GATE_NORM : 1;
     struct pl_tape *tape = pass->tape;
     struct pl_variable *g = pl_op_log_sigmoid(tape, heads->k, norm, -INFINITY);
@@ -193,23 +181,22 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     const struct layer *layer = parameters;
     const struct options *options = pass->lm->options;
     struct pl_tape *tape = pass->tape;
-    if (pl_softmax_keeps(options->kept, index))
-        return pl_softmax_forward(pass, &options->softmax, &layer->softmax, index, x);
+    if (pl_student_keeps(&options->student, index))
+        return pl_softmax_forward(pass, &options->student.softmax, &layer->softmax, index, x);
     const struct pl_softmax_heads heads =
-        pl_softmax_project(pass, &options->softmax, &layer->softmax, x);
-    const struct pl_softmax_heads turned = pl_softmax_turn(pass, &options->softmax, heads);
+        pl_softmax_project(pass, &options->student.softmax, &layer->softmax, x);
+    const struct pl_softmax_heads turned = pl_softmax_turn(pass, &options->student.softmax, heads);
     struct pl_variable *o =
-        pl_softmax_attend(pass, &options->softmax, options->window, index, turned);
+        pl_softmax_attend(pass, &options->student.softmax, options->student.window, index, turned);
     if (options->mix > 0 || layer->mix) {
-        const int64_t key_dim = options->gate == GSA
-                                    ? slots_of(options)
-                                    : pl_softmax_shape(&options->lm, &options->softmax).head_dim;
+        const int64_t key_dim =
+            options->gate == GSA ? slots_of(options) : pl_student_shape(&options->student).head_dim;
         struct pl_variable *r = options->gate == GSA ? slotted(pass, options, index, &heads)
                                                      : gated(pass, options, index, &heads);
         o = pl_op_blend(tape, o, r, sqrt((double)key_dim), share_of(tape, options, layer));
     }
-    return pl_op_linear(tape, o, layer->softmax.out, layer->softmax.out_bias);
+    return pl_softmax_out(pass, &layer->softmax, o);
 }
 
-const struct pl_mixer pl_mixer_liger = {
-    sizeof(struct options), check, declare, forward, NULL, positions, NULL, NULL};
+const struct pl_mixer pl_mixer_liger = {sizeof(struct options), check, declare, forward, NULL,
+                                        pl_student_positions,   NULL,  NULL};

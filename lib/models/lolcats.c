@@ -13,27 +13,23 @@
 
 #include <string.h>
 
-#include "models/lm_options.h"
-#include "models/softmax.h"
+#include "models/student.h"
 #include "nn/hybrid.h"
 
 struct options {
-    struct pl_lm_options lm;
-    struct pl_softmax_options softmax; /* its window is that of the layers that are kept */
+    struct pl_student_options student;
     int form;
-    int64_t window, width; /* width: of a map; 0: head_dim */
+    int64_t width; /* of a map; 0: head_dim */
     bool far;
     bool align_end;
-    const char *kept;
 };
 
 const struct pl_option pl_lolcats_options[] = {
-    PL_LM_OPTIONS(struct options, lm),
-    PL_SOFTMAX_OPTIONS(struct options, softmax),
+    PL_STUDENT_OPTIONS(struct options, student),
     PL_CHOICE(
         struct options, form, "form", 0, "tk", PL_HYBRID_FORMS, "FORM",
         "the window: tk: the row's block and the one before; sw: the last rows; linear: none"),
-    PL_INT(struct options, window, "window", 0, "64", 1, 1e9, "ROWS",
+    PL_INT(struct options, student.window, "window", 0, "64", 1, 1e9, "ROWS",
            "rows of the softmax window, or of a block", "128"),
     PL_INT(struct options, width, "feature-dim", 0, "0", 0, 65536, "N",
            "width of a feature map, which gives twice as many features; 0: that of a head", "64"),
@@ -42,7 +38,7 @@ const struct pl_option pl_lolcats_options[] = {
     PL_FLAG(struct options, align_end, "align-end", 0, "no",
             "form tk: blocks end with the text, as in the reference, not begin with it; not for "
             "decoding"),
-    PL_SOFTMAX_LAYERS_OPTIONS(struct options, kept, softmax.window),
+    PL_STUDENT_LAYERS_OPTIONS(struct options, student),
     PL_OPTIONS_END,
 };
 
@@ -53,16 +49,14 @@ struct layer {
 
 static int64_t width_of(const struct options *options)
 {
-    return options->width ? options->width
-                          : pl_softmax_shape(&options->lm, &options->softmax).head_dim;
+    return options->width ? options->width : pl_student_shape(&options->student).head_dim;
 }
 
 static enum pl_status check(struct pl_context *context, const void *configuration)
 {
     const struct options *options = configuration;
-    const int64_t head_dim = pl_softmax_shape(&options->lm, &options->softmax).head_dim;
-    if (pl_softmax_check(context, &options->lm, &options->softmax) ||
-        pl_softmax_layers_check(context, options->kept, options->lm.layers))
+    const int64_t head_dim = pl_student_shape(&options->student).head_dim;
+    if (pl_student_check(context, &options->student))
         return context->status;
     if (width_of(options) > head_dim)
         return pl_fail(context, PL_USAGE,
@@ -73,22 +67,17 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     return PL_OK;
 }
 
-static int64_t positions(const void *configuration)
-{
-    return ((const struct options *)configuration)->softmax.positions;
-}
-
 static void *declare(struct pl_context *context, struct pl_parameters *parameters,
                      const void *configuration, int64_t index, const char *prefix)
 {
     const struct options *options = configuration;
-    const struct pl_attention shape = pl_softmax_shape(&options->lm, &options->softmax);
+    const struct pl_attention shape = pl_student_shape(&options->student);
     const int64_t *dims = PL_DIMS(shape.heads, shape.head_dim, width_of(options));
-    struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
-    if (!layer || pl_softmax_declare(context, parameters, &options->lm, &options->softmax, prefix,
-                                     &layer->softmax))
+    struct layer *layer =
+        pl_student_declare(context, parameters, &options->student, prefix, sizeof *layer);
+    if (!layer)
         return NULL;
-    if (!options->far || pl_softmax_keeps(options->kept, index))
+    if (!options->far || pl_student_keeps(&options->student, index))
         return layer;
     layer->q_map = pl_parameter_add(context, parameters, PL_INIT_EYE, dims, "%s.q_map", prefix);
     if (layer->q_map)
@@ -179,7 +168,7 @@ static struct pl_variable *carry(struct pl_pass *pass, const struct pl_hybrid *h
 
 static struct pl_hybrid shape_of(const struct pl_pass *pass, const struct options *options)
 {
-    const struct pl_attention shape = pl_softmax_shape(&options->lm, &options->softmax);
+    const struct pl_attention shape = pl_student_shape(&options->student);
     return (struct pl_hybrid){
         .heads = shape.heads,
         .kv_heads = shape.kv_heads,
@@ -187,7 +176,7 @@ static struct pl_hybrid shape_of(const struct pl_pass *pass, const struct option
         .value_dim = shape.head_dim,
         .features = 2 * width_of(options),
         .form = options->form,
-        .window = options->window,
+        .window = options->student.window,
         .align_end = options->align_end && !pass->state,
     };
 }
@@ -218,12 +207,12 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 {
     const struct layer *layer = parameters;
     const struct options *options = pass->lm->options;
-    if (pl_softmax_keeps(options->kept, index))
-        return pl_softmax_forward(pass, &options->softmax, &layer->softmax, index, x);
-    struct pl_softmax_heads heads = pl_softmax_project(pass, &options->softmax, &layer->softmax, x);
-    heads = pl_softmax_turn(pass, &options->softmax, heads);
-    return pl_op_linear(pass->tape, imitate(pass, layer, index, heads), layer->softmax.out,
-                        layer->softmax.out_bias);
+    if (pl_student_keeps(&options->student, index))
+        return pl_softmax_forward(pass, &options->student.softmax, &layer->softmax, index, x);
+    struct pl_softmax_heads heads =
+        pl_softmax_project(pass, &options->student.softmax, &layer->softmax, x);
+    heads = pl_softmax_turn(pass, &options->student.softmax, heads);
+    return pl_softmax_out(pass, &layer->softmax, imitate(pass, layer, index, heads));
 }
 
 /* ---- Attention transfer -------------------------------------------------------------------- */
@@ -234,17 +223,18 @@ static struct pl_variable *imitate_softmax(struct pl_pass *pass, const void *par
 {
     const struct layer *layer = parameters;
     const struct options *options = pass->lm->options;
-    struct pl_softmax_heads heads = pl_softmax_project(pass, &options->softmax, &layer->softmax, x);
-    heads = pl_softmax_turn(pass, &options->softmax, heads);
-    struct pl_variable *o =
-        pl_softmax_attend(pass, &options->softmax, options->softmax.window, index, heads);
+    struct pl_softmax_heads heads =
+        pl_softmax_project(pass, &options->student.softmax, &layer->softmax, x);
+    heads = pl_softmax_turn(pass, &options->student.softmax, heads);
+    struct pl_variable *o = pl_softmax_attend(pass, &options->student.softmax,
+                                              options->student.softmax.window, index, heads);
     if (layer->q_map) {
         *square =
             o ? pl_op_mean_square(pass->tape, imitate(pass, layer, index, heads), o->value) : NULL;
         if (!*square)
             return NULL;
     }
-    return pl_op_linear(pass->tape, o, layer->softmax.out, layer->softmax.out_bias);
+    return pl_softmax_out(pass, &layer->softmax, o);
 }
 
 static bool is_map(const char *name)
@@ -260,4 +250,5 @@ static bool is_map(const char *name)
 }
 
 const struct pl_mixer pl_mixer_lolcats = {
-    sizeof(struct options), check, declare, forward, NULL, positions, imitate_softmax, is_map};
+    sizeof(struct options), check,           declare, forward, NULL,
+    pl_student_positions,   imitate_softmax, is_map};

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "autograd/ops.h"
-#include "base/number.h"
 
 struct pl_attention pl_softmax_shape(const struct pl_lm_options *lm,
                                      const struct pl_softmax_options *options)
@@ -49,48 +48,6 @@ enum pl_status pl_softmax_check(struct pl_context *context, const struct pl_lm_o
                        "--set kv-heads=%lld: heads %lld are not divisible by kv-heads %lld",
                        kv_heads, heads, kv_heads);
     return check_rope(context, options);
-}
-
-/* ---- Layers that are kept ------------------------------------------------------------------- */
-
-/* The number at the front of a list, which moves on; -1 for what is none. */
-static int64_t next_layer(const char **list)
-{
-    const size_t size = strcspn(*list, ",");
-    int64_t layer;
-    if (!pl_parse_int64(*list, size, &layer) || layer < 0)
-        return -1;
-    *list += size + ((*list)[size] == ',');
-    return layer;
-}
-
-static bool is_none(const char *list)
-{
-    return strcmp(list, "none") == 0;
-}
-
-enum pl_status pl_softmax_layers_check(struct pl_context *context, const char *list, int64_t layers)
-{
-    for (const char *at = list; !is_none(list) && *at;) {
-        const int64_t layer = next_layer(&at);
-        if (layer < 0 || layer >= layers)
-            return pl_fail(
-                context, PL_USAGE,
-                "--set softmax-layers='%s': expected layers from 0 to %lld, separated by "
-                "commas",
-                list, (long long)layers - 1);
-    }
-    return PL_OK;
-}
-
-bool pl_softmax_keeps(const char *list, int64_t layer)
-{
-    while (!is_none(list) && *list) {
-        const int64_t next = next_layer(&list);
-        if (next == layer || next < 0)
-            return next == layer;
-    }
-    return false;
 }
 
 /* ---- Parameters ----------------------------------------------------------------------------- */
@@ -267,5 +224,11 @@ struct pl_variable *pl_softmax_forward(struct pl_pass *pass,
     struct pl_softmax_heads heads = pl_softmax_project(pass, options, layer, x);
     heads = pl_softmax_turn(pass, options, heads);
     struct pl_variable *o = pl_softmax_attend(pass, options, options->window, index, heads);
+    return pl_softmax_out(pass, layer, o);
+}
+
+struct pl_variable *pl_softmax_out(struct pl_pass *pass, const struct pl_softmax_layer *layer,
+                                   struct pl_variable *o)
+{
     return pl_op_linear(pass->tape, o, layer->out, layer->out_bias);
 }

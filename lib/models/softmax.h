@@ -58,21 +58,6 @@ struct pl_softmax_options {
                 "rope-scaling yarn: factor of sines and cosines; 0: 0.1 ln(rope-factor) + 1",      \
                 "1.2")
 
-/* Layers that a model made from a transformer keeps as they are: numbers separated by commas, or
- * "none". */
-#define PL_SOFTMAX_LAYERS_OPTIONS(s, f, w)                                             \
-    PL_TEXT(s, f, "softmax-layers", 0, "none", "LAYERS",                               \
-            "layers, from 0, that stay softmax attention over all rows, separated by " \
-            "commas",                                                                  \
-            "0,4"),                                                                    \
-        PL_INT(s, w, "softmax-window", 0, "0", 0, 1e9, "ROWS",                         \
-               "rows that a row sees in these layers; 0: all before it", "4096")
-
-/* PL_USAGE for what is no list of layers below `layers`. */
-enum pl_status pl_softmax_layers_check(struct pl_context *context, const char *list,
-                                       int64_t layers) PL_MUST_CHECK;
-bool pl_softmax_keeps(const char *list, int64_t layer);
-
 struct pl_softmax_layer {
     struct pl_variable *q, *k, *v, *out;
     struct pl_variable *q_bias, *k_bias, *v_bias, *out_bias; /* or NULL */
@@ -119,5 +104,9 @@ struct pl_variable *pl_softmax_forward(struct pl_pass *pass,
                                        const struct pl_softmax_options *options,
                                        const struct pl_softmax_layer *layer, int64_t index,
                                        struct pl_variable *x);
+
+/* The way out alone. */
+struct pl_variable *pl_softmax_out(struct pl_pass *pass, const struct pl_softmax_layer *layer,
+                                   struct pl_variable *o);
 
 #endif
