@@ -289,6 +289,7 @@ llama_folder() {
 }
 
 @test "the teachers score what their README says" {
+    long_under_valgrind
     need_data data/models/stories260K
     cd "$T"
     models=$DATA/data/models

@@ -26,6 +26,7 @@ between() {
 }
 
 @test "an mlp of other weights is as good as it was" {
+    long_under_valgrind
     need_data data/vision/models/mlp512/a.safetensors
     local vision=$DATA/data/vision
     ts-import --images $vision/mnist/t10k-images-idx3-ubyte.gz \

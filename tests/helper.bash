@@ -63,6 +63,12 @@ need_data() {
     done
 }
 
+# long_under_valgrind: skips a test of figures that takes seconds of arithmetic, and valgrind an hour;
+# asan runs it, and smaller tests take the same code through valgrind.
+long_under_valgrind() {
+    [ "$CHECKER" != valgrind ] || skip "too long under valgrind"
+}
+
 # need_terminal: skips the test where no pseudo-terminal can be made, as in a bare chroot.
 need_terminal() {
     script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no pseudo-terminal"

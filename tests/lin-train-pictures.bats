@@ -21,6 +21,7 @@ beats() {
 }
 
 @test "each kind learns, with the same bytes for any number of threads" {
+    long_under_valgrind
     for model in 'mlp widths=48' 'cnn norm=batch' 'resnet widths=8,16'; do
         set -- $model
         for threads in 1 3; do

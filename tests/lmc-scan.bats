@@ -125,6 +125,7 @@ near() { awk -v a="$1" -v b="$2" -v t="$3" 'BEGIN { d = a - b; exit !((d < 0 ? -
 }
 
 @test "the shipped pair: the figures of the reference" {
+    long_under_valgrind
     need_data data/vision/models/mlp512/a.safetensors data/vision/mnist/t10k-images-idx3-ubyte.gz
     V=$DATA/data/vision
     ts-import -q --model mlp $V/models/mlp512/a.safetensors -o a.plumb

@@ -59,6 +59,7 @@ runs_all() {
 }
 
 @test "the examples of all pages run" { # those of section 5 show bytes, not commands
+    long_under_valgrind
     failed=
     for page in "$TOP"/man/man[17]/*; do
         name=$(basename "$page")

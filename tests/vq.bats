@@ -237,6 +237,7 @@ training_bytes: 4386816" cat plan
 }
 
 @test "real patches: nearly all codes of SimVQ are used, few of vanilla VQ" {
+    long_under_valgrind
     need_data data/vision/cifar10/train_1500.bin.gz data/vision/cifar10/test_500.bin.gz
     ts-import -f cifar "$DATA/data/vision/cifar10/train_1500.bin.gz" | ts-select -n images -o train
     ts-import -f cifar "$DATA/data/vision/cifar10/test_500.bin.gz" | ts-select -n images -o held
@@ -249,6 +250,7 @@ training_bytes: 4386816" cat plan
 }
 
 @test "two pictures, and another that is coded with them; all recordings" {
+    long_under_valgrind
     need_data data/images/kodim03.png data/audio/0_george_5.wav
     S=$DATA/data
     ts-import "$S/images/kodim03.png" "$S/images/kodim20.png" -o pictures.plumb

@@ -183,6 +183,7 @@ END
 }
 
 @test "the shipped pair: the figures of the reference" {
+    long_under_valgrind
     need_data data/vision/models/mlp512/a.safetensors
     M=$DATA/data/vision/models/mlp512
     wm-permute -q --analyse --report r.json "$M/a.safetensors" "$M/b.safetensors" -o b2.plumb
