@@ -223,6 +223,22 @@ even_model() {
     [ -s "$T/picture" ]
 }
 
+@test "a mixture of memories: the share of the tokens that each got, short rows or long" {
+    cd "$T"
+    head -c 3000 "$TOP/data/shakespeare.txt" >text
+    lin-train -q -m mom -s memories=3 -s dim=8 -s heads=1 -s layers=2 -s mlp=8 --seq 16 --batch 4 --steps 30 text >m.plumb
+    lin-eval m.plumb text >rows && lin-eval -j 1 m.plumb text | cmp rows -
+    lin-eval --carry m.plumb text >long
+    for report in rows long; do
+        sed -n '/^routed/,$p' $report | awk '
+            /^- -/ { layers++ }
+            NR > 1 { sum += $NF; if ($NF <= 0 || $NF > 1) exit 1 }
+            END { if (layers != 2 || NR != 7 || (sum - 4) ^ 2 > 1e-12) exit 1 }'
+    done
+    even_model gla.plumb 256
+    says false sh -c "lin-eval --json gla.plumb text | jq 'has(\"routed\")'"
+}
+
 @test "options of one family are refused for another" {
     even_model "$T/m.plumb" 256
     echo text >"$T/text"

@@ -144,4 +144,8 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 }
 
 const struct pl_mixer pl_mixer_deltaproduct = {
-    sizeof(struct options), check, declare, forward, NULL, NULL, NULL, NULL};
+    .options_size = sizeof(struct options),
+    .check = check,
+    .declare = declare,
+    .forward = forward,
+};

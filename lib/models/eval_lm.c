@@ -41,6 +41,19 @@ static double share(int64_t part, int64_t whole)
     return (double)part / (double)whole;
 }
 
+/* The share of the tokens that each memory got, layer by layer. */
+static void report_routes(struct pl_context *context, const struct pl_lm_score *score,
+                          struct pl_meta *report, struct pl_meta_node *root)
+{
+    struct pl_meta_node *layers = pl_meta_add_list(context, report, root, "routed");
+    for (int64_t i = 0; i < score->layers; i++) {
+        struct pl_meta_node *layer = pl_meta_add_list(context, report, layers, NULL);
+        for (int64_t m = 0; m < score->memories; m++)
+            pl_meta_add_real(context, report, layer, NULL,
+                             share(score->routed[i * score->memories + m], score->routable));
+    }
+}
+
 static enum pl_status fill_report(struct pl_context *context, const struct work *work, bool carry,
                                   struct pl_meta *report)
 {
@@ -61,6 +74,8 @@ static enum pl_status fill_report(struct pl_context *context, const struct work 
     pl_meta_add_real(context, report, root, "accuracy", share(total->right, total->scored));
     if (work->corpus.task)
         pl_meta_add_real(context, report, root, "exact", share(total->exact, score->rows));
+    if (score->routed)
+        report_routes(context, score, report, root);
     return pl_meta_ok(report, context) ? PL_OK : context->status;
 }
 

@@ -198,5 +198,10 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     return pl_softmax_out(pass, &layer->softmax, o);
 }
 
-const struct pl_mixer pl_mixer_liger = {sizeof(struct options), check, declare, forward, NULL,
-                                        pl_student_positions,   NULL,  NULL};
+const struct pl_mixer pl_mixer_liger = {
+    .options_size = sizeof(struct options),
+    .check = check,
+    .declare = declare,
+    .forward = forward,
+    .positions = pl_student_positions,
+};

@@ -40,6 +40,7 @@ struct pl_pass {
     struct pl_state *state;        /* NULL: sequences start fresh and nobody continues them */
     struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss: they
                                       stay only if the tape records */
+    int64_t *routed;               /* NULL, or [layers, memories]: tokens sent to each are added */
     struct pl_variable *auxiliary; /* a further loss that training adds, or NULL; after the pass */
     struct pl_transfer *transfer;  /* NULL, or this is attention transfer, not the model itself */
 };
@@ -65,6 +66,8 @@ struct pl_mixer {
                                    struct pl_variable *x);
     /* NULL, or what is left to do after the last layer: from the routers to pass->auxiliary. */
     enum pl_status (*finish)(struct pl_pass *pass);
+    /* NULL, or the memories of a layer that its tokens are routed to. */
+    int64_t (*memories)(const void *options);
     /* NULL, or the rows that the model has learned positions for: if there are any, its body is
      * that of GPT-2, with LayerNorm, GELU and biases. */
     int64_t (*positions)(const void *options);

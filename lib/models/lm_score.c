@@ -34,6 +34,7 @@ struct batch {
     int32_t *ids, *targets;
     double *nats;
     uint8_t *right;
+    int64_t *routed; /* as in the score, of these tokens */
 };
 
 struct job {
@@ -121,8 +122,11 @@ static enum pl_status run_pass(struct pl_context *context, const struct job *job
                                struct batch *batch, struct pl_state *state)
 {
     struct pl_tape *tape = &job->tapes[context->slot];
-    struct pl_pass pass = {
-        .tape = tape, .lm = job->lm, .rows = {batch->rows, batch->starts}, .state = state};
+    struct pl_pass pass = {.tape = tape,
+                           .lm = job->lm,
+                           .rows = {batch->rows, batch->starts},
+                           .state = state,
+                           .routed = batch->routed};
     struct pl_head_score score = {.row_right = batch->right, .row_nats = batch->nats};
     tape->context = context;
     pl_tape_reset(tape);
@@ -155,6 +159,16 @@ static void add(struct pl_lm_sums *sums, const struct batch *batch, int64_t i, b
     sums->right += batch->right[i];
     sums->exact += good;
     sums->nats += batch->nats[i];
+}
+
+/* Adds where the batch's tokens went, and forgets it. */
+static void add_routes(struct pl_lm_score *score, const struct batch *batch)
+{
+    score->routable += batch->count;
+    for (int64_t i = 0; i < score->layers * score->memories; i++) {
+        score->routed[i] += batch->routed[i];
+        batch->routed[i] = 0;
+    }
 }
 
 /* Adds tokens of the batch, which are of one row and stand in it from `position` on; *good: the row
@@ -211,6 +225,7 @@ static enum pl_status run_wave(struct pl_context *context, struct job *job, int6
     }
     for (int64_t i = 0; i < count; i++) {
         const struct batch *batch = &job->batches[i];
+        add_routes(job->score, batch);
         for (int64_t row = 0; row < batch->rows; row++) {
             const struct stretch tokens = {batch->starts[row],
                                            batch->starts[row + 1] - batch->starts[row]};
@@ -244,6 +259,7 @@ static enum pl_status run_long(struct pl_context *context, struct job *job, int6
             status = run_pass(context, job, batch, &state);
         if (!status)
             status = add_tokens(context, job, batch, (struct stretch){0, piece.count}, done, &good);
+        add_routes(job->score, batch);
     }
     pl_state_release(&state);
     if (!status)
@@ -268,14 +284,29 @@ static enum pl_status take_batch(struct pl_context *context, struct job *job, st
     struct pl_arena *arena = &job->arena;
     const int64_t length = job->plan.length < PASS_TOKENS ? job->plan.length : PASS_TOKENS;
     const size_t tokens = (size_t)(job->width * length);
+    const size_t routes = (size_t)(job->score->layers * job->score->memories);
     batch->starts = pl_arena_new(context, arena, (size_t)job->width + 1, sizeof *batch->starts);
     batch->ids = pl_arena_new(context, arena, tokens, sizeof *batch->ids);
     batch->targets = pl_arena_new(context, arena, tokens, sizeof *batch->targets);
     batch->nats = pl_arena_new(context, arena, tokens, sizeof *batch->nats);
     batch->right = pl_arena_new(context, arena, tokens, sizeof *batch->right);
+    if (routes > 0 && !(batch->routed = pl_arena_new(context, arena, routes, sizeof(int64_t))))
+        return context->status;
     return batch->starts && batch->ids && batch->targets && batch->nats && batch->right
                ? PL_OK
                : context->status;
+}
+
+static enum pl_status take_sums(struct pl_context *context, struct pl_lm_score *score,
+                                bool positions)
+{
+    const int64_t routes = score->layers * score->memories;
+    if (positions &&
+        !(score->positions = pl_new(context, (size_t)score->length, sizeof *score->positions)))
+        return context->status;
+    if (routes > 0 && !(score->routed = pl_new(context, (size_t)routes, sizeof *score->routed)))
+        return context->status;
+    return PL_OK;
 }
 
 static enum pl_status take_memory(struct pl_context *context, struct job *job, bool positions)
@@ -291,11 +322,7 @@ static enum pl_status take_memory(struct pl_context *context, struct job *job, b
     for (int64_t i = 0; i < WAVE && i * job->width < job->plan.rows; i++)
         if (take_batch(context, job, &job->batches[i]))
             return context->status;
-    if (!positions)
-        return PL_OK;
-    job->score->positions =
-        pl_new(context, (size_t)job->score->length, sizeof *job->score->positions);
-    return job->score->positions ? PL_OK : context->status;
+    return take_sums(context, job->score, positions);
 }
 
 static void release_memory(const struct pl_context *context, struct job *job)
@@ -313,6 +340,10 @@ enum pl_status pl_lm_score(struct pl_context *context, const struct pl_lm *lm,
     *score = (struct pl_lm_score){.bytes = corpus->task ? -1 : 0};
     enum pl_status status = plan_rows(context, lm, corpus, options, &job.plan);
     score->length = job.plan.length;
+    if (lm->type->mixer->memories) {
+        score->layers = pl_lm_options(lm)->layers;
+        score->memories = lm->type->mixer->memories(lm->options);
+    }
     if (!status)
         status = pl_blas_open(context);
     if (!status)
@@ -328,5 +359,6 @@ enum pl_status pl_lm_score(struct pl_context *context, const struct pl_lm *lm,
 void pl_lm_score_release(struct pl_lm_score *score)
 {
     free(score->positions);
+    free(score->routed);
     *score = (struct pl_lm_score){0};
 }

@@ -35,6 +35,9 @@ struct pl_lm_score {
     int64_t rows;                 /* that have a prediction */
     int64_t length;               /* most tokens that a prediction is made from */
     int64_t bytes;                /* of text that the predicted tokens stand for; -1: unknown */
+    int64_t layers, memories;     /* that tokens are routed to; 0: none */
+    int64_t *routed;              /* [layers, memories]: tokens that were sent to each; or NULL */
+    int64_t routable;             /* tokens that went through the model */
     struct pl_lm_sums *positions; /* [length]: predictions made from 1, 2, ... tokens; or NULL */
 };
 

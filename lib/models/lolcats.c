@@ -250,5 +250,11 @@ static bool is_map(const char *name)
 }
 
 const struct pl_mixer pl_mixer_lolcats = {
-    sizeof(struct options), check,           declare, forward, NULL,
-    pl_student_positions,   imitate_softmax, is_map};
+    .options_size = sizeof(struct options),
+    .check = check,
+    .declare = declare,
+    .forward = forward,
+    .positions = pl_student_positions,
+    .imitate = imitate_softmax,
+    .imitates = is_map,
+};

@@ -249,6 +249,8 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
         pl_fail_at(tape->context, "layer %lld", (long long)index);
         return NULL;
     }
+    for (int64_t i = 0; pass->routed && i < route.tokens * route.top; i++)
+        pass->routed[index * route.memories + route.chosen[i]]++;
     struct inputs all = {.q = pl_op_linear(tape, x, layer->q, NULL)};
     if (layer->shared.k)
         all = project(tape, &layer->shared, x, all.q);
@@ -275,5 +277,16 @@ static enum pl_status finish(struct pl_pass *pass)
     return pass->auxiliary ? PL_OK : pass->tape->context->status;
 }
 
+static int64_t memories(const void *configuration)
+{
+    return ((const struct options *)configuration)->memories;
+}
+
 const struct pl_mixer pl_mixer_mom = {
-    sizeof(struct options), check, declare, forward, finish, NULL, NULL, NULL};
+    .options_size = sizeof(struct options),
+    .check = check,
+    .declare = declare,
+    .forward = forward,
+    .finish = finish,
+    .memories = memories,
+};

@@ -54,4 +54,9 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
 }
 
 const struct pl_mixer pl_mixer_transformer = {
-    sizeof(struct options), check, declare, forward, NULL, positions, NULL, NULL};
+    .options_size = sizeof(struct options),
+    .check = check,
+    .declare = declare,
+    .forward = forward,
+    .positions = positions,
+};
