@@ -89,7 +89,9 @@ value() {
     wm-permute -q --interpolate 0 a.plumb b.plumb | ts-diff - a.plumb
     wm-permute -q --interpolate 1 a.plumb b.plumb | ts-diff - b2.plumb
     wm-permute -q --mean --shares 1,0,0 a.plumb b.plumb c.plumb | ts-diff - a.plumb
-    wm-permute -q --mean --restarts 2 a.plumb b.plumb c.plumb | ts-check -q
+    wm-permute -q --mean --report one.json a.plumb b.plumb c.plumb | ts-check -q
+    wm-permute -q --mean --restarts 4 --report four.json a.plumb b.plumb c.plumb | ts-check -q
+    awk -v a="$(value pair_distances one.json)" -v b="$(value pair_distances four.json)" 'BEGIN { exit !(b < a) }'
     wm-permute -q a.plumb b.plumb c.plumb >both.plumb
     says 2 sh -c 'ts-info --json both.plumb | wc -l'
     ts-info --history both.plumb | grep -q 'wm-permute .*a.plumb'

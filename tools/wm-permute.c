@@ -28,7 +28,9 @@ static const struct pl_option options[] = {
     PL_INT(struct command, permute.sweeps, "sweeps", 0, "100", 0, 1e6, "N",
            "most sweeps over the groups of units", "20"),
     PL_INT(struct command, permute.restarts, "restarts", 0, "1", 1, 1e6, "N",
-           "searches, all but the first in random orders of the groups; the best counts", "5"),
+           "searches, all but the first in random orders of the groups, or with --mean of the "
+           "models; the best counts",
+           "5"),
     PL_FLAG(struct command, permute.buffers, "include-buffers", 0, "no",
             "running statistics of norms take part in the search, too"),
     PL_FLAG(struct command, permute.unlisted, "pass-unlisted", 0, "no",

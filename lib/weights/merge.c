@@ -156,13 +156,17 @@ enum pl_status pl_merge_distances(struct pl_context *context, const struct pl_me
 static enum pl_status sweep_models(struct pl_context *context, struct work *work)
 {
     struct pl_merge *merge = work->merge;
+    int64_t *visits = pl_arena_new(context, &work->arena, merge->count, sizeof *visits);
     bool progress = true;
-    enum pl_status status = PL_OK;
+    enum pl_status status = visits ? PL_OK : context->status;
     for (merge->sweeps = 0; progress && merge->sweeps < merge->most && !status; merge->sweeps++) {
         double sum = 0;
         progress = false;
+        pl_permutation_identity(visits, (int64_t)merge->count);
+        if (merge->order)
+            merge->order(merge->user, merge->sweeps, visits, (int64_t)merge->count);
         for (size_t m = 0; m < merge->count && !status; m++)
-            status = match_model(context, work, m, &progress);
+            status = match_model(context, work, (size_t)visits[m], &progress);
         if (!status && merge->step) {
             status = pl_merge_distances(context, merge, &sum);
             merge->step(merge->user, merge->sweeps, sum);

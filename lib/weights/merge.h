@@ -18,6 +18,8 @@ struct pl_merge {
     size_t count;
     bool buffers;
     int64_t most; /* sweeps, over the models as within a matching */
+    /* Fills visits[0..count) for that sweep; NULL: the models as they stand. */
+    void (*order)(void *user, int64_t sweep, int64_t *visits, int64_t count);
     /* NULL, or is told after every sweep: the sum of squared distances of all pairs. */
     void (*step)(void *user, int64_t sweep, double sum);
     void *user;

@@ -187,6 +187,8 @@ enum pl_status pl_permute_report(struct pl_context *context, const struct pl_per
 {
     struct pl_meta_node *root = pl_meta_add_map(context, meta, NULL, NULL);
     struct pl_meta_node *models = pl_meta_add_map(context, meta, root, "models");
+    if (permute->options->mean)
+        pl_meta_add_real(context, meta, root, "pair_distances", permute->pair_distances);
     for (size_t m = 1; m < permute->count; m++)
         pl_align_write(context, &permute->reports[m], &permute->spec, &permute->permutations[m],
                        meta, models, permute->weights[m].path);

@@ -46,6 +46,7 @@ struct pl_permute {
     struct pl_align_report *reports;      /* [count] of each beside the first */
     double *shares;                       /* [count] in a merged model */
     size_t count;
+    double pair_distances;      /* of a mean: sum over pairs of ||A - B||^2 */
     struct pl_image_net mended; /* the merged model, if it is repaired */
 };
 

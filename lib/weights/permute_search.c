@@ -1,8 +1,11 @@
 /* What wm-permute does: the common order of the models.
  * SPDX-License-Identifier: MIT */
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "weights/merge.h"
 #include "weights/permutation.h"
 #include "weights/permutation_stream.h"
@@ -126,36 +129,103 @@ static enum pl_status match_to_first(struct pl_context *context, struct pl_permu
     return status;
 }
 
-/* Each to the mean of the others; the first is left in its place by taking its order back from
- * all. */
+/* ---- Each to the mean of the others ------------------------------------------------------ */
+
+/* One of several searches. */
+struct restart {
+    uint64_t seed;
+    int64_t index;
+};
+
+static void shuffle(void *user, int64_t sweep, int64_t *visits, int64_t count)
+{
+    const struct restart *restart = user;
+    char name[64];
+    if (restart->index == 0)
+        return;
+    snprintf(name, sizeof name, "mean %lld sweep %lld", (long long)restart->index,
+             (long long)sweep);
+    struct pl_rng rng = pl_rng_init(restart->seed, name);
+    pl_rng_shuffle(&rng, visits, count);
+}
+
+static enum pl_status search_once(struct pl_context *context, const struct pl_permute *permute,
+                                  struct pl_merge *merge, int64_t index, double *distances)
+{
+    struct restart restart = {permute->seed, index};
+    for (size_t m = 0; m < merge->count; m++)
+        for (size_t g = 0; g < permute->spec.group_count; g++)
+            pl_permutation_identity(merge->models[m].permutations.items[g],
+                                    permute->spec.groups[g].size);
+    merge->order = shuffle;
+    merge->user = &restart;
+    enum pl_status status = pl_merge_many(context, merge);
+    return status ? status : pl_merge_distances(context, merge, distances);
+}
+
+/* Searches with the models visited in other orders; those that end nearest to each other count. */
+static enum pl_status search_mean(struct pl_context *context, struct pl_permute *permute,
+                                  int64_t *sweeps)
+{
+    const struct pl_permute_options *options = permute->options;
+    const size_t count = permute->count;
+    struct pl_merge merge = {.spec = &permute->spec,
+                             .count = count,
+                             .buffers = options->buffers,
+                             .most = options->sweeps};
+    double distances;
+    permute->pair_distances = INFINITY;
+    merge.models = pl_arena_new(context, &permute->arena, count, sizeof *merge.models);
+    enum pl_status status = merge.models ? PL_OK : context->status;
+    for (size_t m = 0; m < count && !status; m++) {
+        merge.models[m].tensors = permute->tensors[m];
+        status = pl_permutations_init(context, &merge.models[m].permutations, &permute->spec);
+    }
+    for (int64_t r = 0; r < options->restarts && !status; r++) {
+        status = search_once(context, permute, &merge, r, &distances);
+        if (status || !(distances < permute->pair_distances))
+            continue;
+        permute->pair_distances = distances;
+        *sweeps = merge.sweeps;
+        for (size_t m = 0; m < count; m++)
+            pl_permutations_copy(&permute->permutations[m], &merge.models[m].permutations,
+                                 &permute->spec);
+    }
+    for (size_t m = 0; merge.models && m < count; m++)
+        pl_permutations_release(&merge.models[m].permutations);
+    return status;
+}
+
+/* Takes the order of the first model back from one of them. */
+static enum pl_status take_back(struct pl_context *context, struct pl_permute *permute,
+                                size_t model)
+{
+    for (size_t g = 0; g < permute->spec.group_count; g++) {
+        const int64_t size = permute->spec.groups[g].size;
+        int64_t *p = permute->permutations[model].items[g],
+                *back = pl_new(context, 2 * (size_t)size, sizeof *back);
+        if (!back)
+            return context->status;
+        pl_permutation_invert(permute->permutations[0].items[g], size, back);
+        pl_permutation_compose(p, back, size, back + size);
+        memcpy(p, back + size, (size_t)size * sizeof *p);
+        free(back);
+    }
+    return PL_OK;
+}
+
+/* The first model is left in its place. */
 static enum pl_status match_to_mean(struct pl_context *context, struct pl_permute *permute)
 {
     const struct pl_align_options options = search_options(permute);
-    struct pl_merge merge = {.spec = &permute->spec,
-                             .count = permute->count,
-                             .buffers = options.buffers,
-                             .most = options.sweeps};
-    merge.models = pl_arena_new(context, &permute->arena, merge.count, sizeof *merge.models);
-    if (!merge.models)
-        return context->status;
-    for (size_t m = 0; m < merge.count; m++)
-        merge.models[m] = (struct pl_merge_model){permute->tensors[m], permute->permutations[m]};
-    enum pl_status status = pl_merge_many(context, &merge);
-    for (size_t m = merge.count; m-- > 0 && !status;) {
-        for (size_t g = 0; g < permute->spec.group_count; g++) {
-            const int64_t size = permute->spec.groups[g].size;
-            int64_t *p = permute->permutations[m].items[g],
-                    *back = pl_new(context, (size_t)size, 16);
-            if (!back)
-                return context->status;
-            pl_permutation_invert(permute->permutations[0].items[g], size, back);
-            pl_permutation_compose(p, back, size, back + size);
-            memcpy(p, back + size, (size_t)size * sizeof *p);
-            free(back);
-        }
+    int64_t sweeps = 0;
+    enum pl_status status = search_mean(context, permute, &sweeps);
+    for (size_t m = permute->count;
+         m-- > 0 && !status;) { /* the first, which is taken back, last */
         const struct pl_matching matching = pair(permute, m);
-        permute->reports[m].sweeps = merge.sweeps;
-        if (m > 0)
+        status = take_back(context, permute, m);
+        permute->reports[m].sweeps = sweeps;
+        if (m > 0 && !status)
             status = pl_align_measure(context, &matching, &options, &permute->permutations[m],
                                       &permute->reports[m]);
         if (m > 0 && !status)
@@ -163,6 +233,8 @@ static enum pl_status match_to_mean(struct pl_context *context, struct pl_permut
     }
     return status;
 }
+
+/* ---- Any method ------------------------------------------------------------------------- */
 
 enum pl_status pl_permute_search(struct pl_context *context, struct pl_permute *permute)
 {
