@@ -149,16 +149,14 @@ static void shuffle(void *user, int64_t sweep, int64_t *visits, int64_t count)
     pl_rng_shuffle(&rng, visits, count);
 }
 
+/* From the models as they came. */
 static enum pl_status search_once(struct pl_context *context, const struct pl_permute *permute,
-                                  struct pl_merge *merge, int64_t index, double *distances)
+                                  struct pl_merge *merge, double *distances)
 {
-    struct restart restart = {permute->seed, index};
     for (size_t m = 0; m < merge->count; m++)
         for (size_t g = 0; g < permute->spec.group_count; g++)
             pl_permutation_identity(merge->models[m].permutations.items[g],
                                     permute->spec.groups[g].size);
-    merge->order = shuffle;
-    merge->user = &restart;
     enum pl_status status = pl_merge_many(context, merge);
     return status ? status : pl_merge_distances(context, merge, distances);
 }
@@ -172,17 +170,20 @@ static enum pl_status search_mean(struct pl_context *context, struct pl_permute 
     struct pl_merge merge = {.spec = &permute->spec,
                              .count = count,
                              .buffers = options->buffers,
-                             .most = options->sweeps};
+                             .most = options->sweeps,
+                             .order = shuffle};
+    struct restart restart = {permute->seed, 0};
     double distances;
     permute->pair_distances = INFINITY;
+    merge.user = &restart;
     merge.models = pl_arena_new(context, &permute->arena, count, sizeof *merge.models);
     enum pl_status status = merge.models ? PL_OK : context->status;
     for (size_t m = 0; m < count && !status; m++) {
         merge.models[m].tensors = permute->tensors[m];
         status = pl_permutations_init(context, &merge.models[m].permutations, &permute->spec);
     }
-    for (int64_t r = 0; r < options->restarts && !status; r++) {
-        status = search_once(context, permute, &merge, r, &distances);
+    for (; restart.index < options->restarts && !status; restart.index++) {
+        status = search_once(context, permute, &merge, &distances);
         if (status || !(distances < permute->pair_distances))
             continue;
         permute->pair_distances = distances;
