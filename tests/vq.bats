@@ -352,6 +352,10 @@ coded() {
         vq-decode cb coded -o none
     coded "$(document 20 '[3, 5]')" '\001\002\003'
     fails 3 'vq-decode: coded: its document does not fit the codebook' vq-decode cb coded -o none
+    coded "$(document; printf 'places: 2')" '\001\002\003'
+    fails 3 'vq-decode: coded: its document does not fit the codebook' vq-decode cb coded -o none
+    coded "$(document; printf 'places: 0')" '\001\002\003'
+    fails 3 "vq-decode: coded: meta 'codes': 20 codes in 1 levels and 0 places of 0 bits" vq-decode cb coded -o none
     coded "$(document 20 '[3, 6]' box)" '\001\002\003'
     fails 3 "vq-decode: coded: meta 'codes': neither a patch nor a frame" vq-decode cb coded -o none
     coded "$(document 20 '[3, 6]' frame x00000000)" '\001\002\003'
