@@ -139,18 +139,25 @@ static enum pl_status take_tensor(struct pl_context *context, struct pl_conversi
     return pl_writer_copy(context, writer, reader, NULL);
 }
 
+/* Its values are in memory only here: of a large model all of them together would be more than its
+ * largest tensor. */
 static enum pl_status add_parameter(struct pl_context *context, struct pl_conversion *conversion,
                                     struct pl_parameter *parameter, uint64_t seed,
                                     struct pl_writer *writer)
 {
+    struct pl_parameters *parameters = &conversion->lm.parameters;
     struct pl_variable *variable = &parameter->variable;
-    if (pl_parameter_start(context, &conversion->lm.parameters, parameter, seed,
+    const struct pl_arena_mark mark = pl_arena_mark(&parameters->arena);
+    if (pl_parameter_start(context, parameters, parameter, seed,
                            pl_lm_options(&conversion->lm)->init))
         return context->status;
     const struct pl_tensor view =
         pl_tensor_view(PL_REAL_DTYPE, variable->rank, variable->dims, variable->value);
     conversion->added += variable->count;
-    return pl_writer_tensor(context, writer, parameter->name, &view, PL_CODEC_RAW);
+    enum pl_status status = pl_writer_tensor(context, writer, parameter->name, &view, PL_CODEC_RAW);
+    variable->value = NULL;
+    pl_arena_rewind(&parameters->arena, mark);
+    return status;
 }
 
 /* What the transformer should have had is missing; what is new is written. */
