@@ -8,23 +8,49 @@
 
 #include "autograd/kernels.h"
 
-/* out[j] = scale (x . row j), for `rows` rows, 1 or 4. */
-PL_KERNEL void pl_rows_dot_few(int64_t width, int rows, pl_real scale, const pl_real *x,
-                               const pl_real *many, int64_t stride, pl_real *out)
+/* The sums of four quads, in double precision as sums of lanes are. */
+PL_KERNEL void pl_quad_sums(const pl_quad quads[4], double out[4])
+{
+    typedef double double4 __attribute__((vector_size(32)));
+    double4 wide[4];
+    for (int i = 0; i < 4; i++)
+        wide[i] = __builtin_convertvector(quads[i], double4);
+    double4 front = __builtin_shufflevector(wide[0], wide[1], 0, 4, 2, 6);
+    front += __builtin_shufflevector(wide[0], wide[1], 1, 5, 3, 7);
+    double4 back = __builtin_shufflevector(wide[2], wide[3], 0, 4, 2, 6);
+    back += __builtin_shufflevector(wide[2], wide[3], 1, 5, 3, 7);
+    double4 sums = __builtin_shufflevector(front, back, 0, 1, 4, 5);
+    sums += __builtin_shufflevector(front, back, 2, 3, 6, 7);
+    for (int i = 0; i < 4; i++)
+        out[i] = sums[i];
+}
+
+/* out[j] = scale (x . row j), for four rows. */
+PL_KERNEL void pl_rows_dot_four(int64_t width, pl_real scale, const pl_real *x, const pl_real *many,
+                                int64_t stride, pl_real *out)
 {
     pl_lanes lanes[4] = {0};
-    double sums[4] = {0};
+    pl_quad quads[4] = {0};
+    double sums[4] = {0}, more[4];
     int64_t e = 0;
     for (; e + PL_LANES <= width; e += PL_LANES)
-        for (int j = 0; j < rows; j++)
+        for (int j = 0; j < 4; j++)
             lanes[j] += *(const pl_lanes *)(x + e) * *(const pl_lanes *)(many + j * stride + e);
     if (e > 0)
         pl_lanes_sums(lanes, sums);
-    for (int j = 0; j < rows; j++) {
-        if (e < width)
-            sums[j] += pl_real_dot_rest(width - e, x + e, many + j * stride + e);
-        out[j] = scale * (pl_real)sums[j];
+    if (e < width) {
+        for (; e + 4 <= width; e += 4)
+            for (int j = 0; j < 4; j++)
+                quads[j] += *(const pl_quad *)(x + e) * *(const pl_quad *)(many + j * stride + e);
+        pl_quad_sums(quads, more);
+        for (int j = 0; j < 4; j++)
+            sums[j] += more[j];
     }
+    for (; e < width; e++)
+        for (int j = 0; j < 4; j++)
+            sums[j] += (double)(x[e] * many[j * stride + e]);
+    for (int j = 0; j < 4; j++)
+        out[j] = scale * (pl_real)sums[j];
 }
 
 /* out[j] = scale (x . row j) */
@@ -33,9 +59,9 @@ PL_KERNEL void pl_rows_dot(int64_t width, int64_t count, pl_real scale, const pl
 {
     int64_t j = 0;
     for (; j + 4 <= count; j += 4)
-        pl_rows_dot_few(width, 4, scale, x, many + j * stride, stride, out + j);
+        pl_rows_dot_four(width, scale, x, many + j * stride, stride, out + j);
     for (; j < count; j++)
-        pl_rows_dot_few(width, 1, scale, x, many + j * stride, stride, out + j);
+        out[j] = scale * (pl_real)pl_real_dot(width, x, many + j * stride);
 }
 
 /* out = factor out + the sum of weights[j] times row j. */
