@@ -219,7 +219,7 @@ steps: 1000
 passes_over_data: 166.7
 operations: 3.82e+09
 model_bytes: 33984
-training_bytes: 4386816" cat plan
+training_bytes: 4424448" cat plan
     vq-train --explain -m kmeans --codes 64 --levels 2 --patch 4x4 "$parrot" | grep -qx 'passes_over_data: 25'
     vq-train --explain --encoder conv:8,12 --patch 8x8 --codes 64 "$parrot" | grep -qx 'codes_per_vector: 4'
     fails 3 'vq-train: there are no vectors to train on' \
@@ -234,6 +234,31 @@ training_bytes: 4386816" cat plan
         vq-encode $method.cb "$parrot" | vq-stats --json $method.cb - "$parrot" >$method
     done
     jq -s -e '.[0].used > 2 * .[1].used and .[0].mse < .[1].mse' simvq vanilla
+}
+
+@test "codes that start as vectors of the data: the same vectors, each another one" {
+    rows 60 6 >rows.plumb
+    for method in simvq vanilla; do
+        vq-train -q -m $method --init data --codes 60 --steps 1 --lr 0 rows.plumb -o cb
+        vq-encode cb rows.plumb | vq-stats --json cb - rows.plumb |
+            jq -e '.used == 60 and .mse < 1e-12' || { echo $method; false; }
+    done
+    # The codes of a second level are what the first leaves over of other vectors, exact for those.
+    vq-train -q --init data --codes 30 --levels 2 --steps 1 --lr 0 rows.plumb -o cb
+    vq-encode cb rows.plumb | vq-decode cb - -o back
+    paste -d , <(table rows.plumb rows) <(table back rows) | awk -F, '
+        { far = 0; for (i = 1; i <= 6; i++) far += ($i - $(i + 6)) ^ 2; exact += far < 1e-10 }
+        END { if (exact < 30 || exact > 45) { print exact; exit 1 } }'
+}
+
+@test "started as vectors of the data SimVQ uses nearly all codes, and its error is smaller" {
+    vq-train -q --init data --codes 1024 --steps 100 --patch 4x4 "$parrot" -o data.cb
+    vq-train -q --codes 1024 --steps 100 --patch 4x4 "$parrot" -o normal.cb
+    for init in data normal; do
+        vq-encode $init.cb "$parrot" | vq-stats --json $init.cb - "$parrot" >$init
+    done
+    jq -s -e '.[0].usage > 0.95 and .[0].used > .[1].used and .[0].mse < .[1].mse' data normal ||
+        { cat data normal; false; }
 }
 
 @test "real patches: nearly all codes of SimVQ are used, few of vanilla VQ" {
@@ -313,7 +338,12 @@ training_bytes: 4386816" cat plan
     fails 3 'vq-encode: codes: codes, not data to encode (vq-decode reads codes)' vq-encode cb codes -o none
     status=0
     vq-train --codes 2000000000 rows.plumb -o none 2>err || status=$?
-    [ $status = 5 ] && grep -q '^vq-train: out of memory: 2000000000 codes of 6 numbers take 223.5 GiB to train' err
+    [ $status = 5 ] && grep -q '^vq-train: out of memory: training the codes takes 240.0 GB, the machine has ' err
+    status=0
+    vq-train --encoder mlp:65536,65536 rows.plumb -o none 2>err || status=$?
+    [ $status = 5 ] && grep -q '^vq-train: out of memory: training the codes takes 1[34]' err
+    fails 2 'vq-train: --init data: what an --encoder makes of the data is not known before' \
+        vq-train --init data --encoder mlp rows.plumb -o none
     fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none
     fails 2 'vq-train: --patch: '"'4y4'"' is no number of pixels from 1 to 4096; 4x4 is a patch' \
         vq-train --patch 4y4 "$parrot" -o none
@@ -321,12 +351,12 @@ training_bytes: 4386816" cat plan
     [ ! -e none ]
 }
 
-# coded DOCUMENT PAYLOAD: a stream of codes made by hand
+# coded DOCUMENT PAYLOAD [NUMBER]: a stream of codes made by hand
 coded() {
     start coded
     record 'meta: stream' 'kind: codes\n'
     record 'meta: codes' "$1"
-    record 'tensor: codes, dtype: u8, shape: [3], codec: raw' "$2"
+    record "tensor: codes, dtype: u8, shape: [${3:-3}], codec: raw" "$2"
     end
 }
 
@@ -369,6 +399,16 @@ coded() {
     fails 4 'vq-decode: standard input: stream ended without an end record' \
         sh -c "head -c $at codes | vq-decode cb - -o none"
     [ ! -e none ]
+    head -c 480 "$parrot" | ts-import -f raw --dtype i8 --shape 480,1 --name x >x
+    vq-train -q --encoder conv:4 --codes 16 --frame 16 --steps 1 x -o conv
+    vq-encode --no-history conv x -o codes
+    sum=$(grep -a -o 'codebook: *"*x[0-9a-f]*' codes | grep -o 'x[0-9a-f]*$')
+    document=$(printf 'codebook: "%s"\ncodes: 16\nlevels: 1\nplaces: 8\nkind: tensors\nframe: 16\ntensors:\n- name: x\n  codes: codes\n  dtype: i8\n  shape: [32, 1]\n' "$sum")
+    coded "$document" '\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001\001' 16
+    vq-decode conv coded -o back
+    coded "$document" '\001\001\001\001\001\001\001\001\001\001\020\001\001\001\001\001' 16
+    fails 3 "vq-decode: coded: tensor 'codes': the code of vector 1 at place 2 in level 0 is 16, and the codebook has 16 codes" \
+        vq-decode conv coded -o none
 }
 
 @test "warnings: more codes than vectors, vectors all the same, codes hardly used" {
@@ -379,6 +419,8 @@ coded() {
     fails 0 'vq-train: warning: all vectors are the same: one code will stand for them all' \
         sh -c 'vq-train -m kmeans --codes 5 same -o cb 2>&1 | grep warning: | head -n 1 >&2'
     vq-encode cb same | vq-decode cb - | ts-diff - same
+    printf '0,-0.0\n-0.0,0\n' >zeros.csv
+    vq-train --codes 2 --steps 1 zeros.csv -o cb 2>&1 | grep -q 'warning: all vectors are the same'
     rows 2000 1 >rows.plumb # all but a few lie beyond the outermost codes
     vq-train --method vanilla --init uniform --codes 512 --steps 3 --lr 0 rows.plumb 2>err >cb
     grep -q 'warning: only .* codes (.*) are used' err || { cat err; false; }

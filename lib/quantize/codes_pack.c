@@ -2,6 +2,7 @@
  * SPDX-License-Identifier: MIT */
 #include "quantize/codes.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { PIECE = 1 << 20, BYTE = 8 };
@@ -177,6 +178,21 @@ static enum pl_status unpack(struct pl_context *context, struct pl_code_reader *
     return PL_OK;
 }
 
+/* Code i of those that are read at once. */
+static enum pl_status no_such_code(struct pl_context *context, const struct pl_code_reader *in,
+                                   int64_t i, uint32_t code)
+{
+    int64_t levels = in->codes->levels, places = in->codes->places, row = in->done + i / levels;
+    char place[32] = "";
+    if (places > 1)
+        snprintf(place, sizeof place, " at place %lld", (long long)(row % places));
+    return pl_fail(context, PL_BAD_DATA,
+                   "tensor '%s': the code of vector %lld%s in level %lld is %u, and the codebook "
+                   "has %lld codes",
+                   in->codes->records[in->sheet], (long long)(row / places), place,
+                   (long long)(i % levels), code, (long long)in->codes->codes);
+}
+
 enum pl_status pl_code_reader_next(struct pl_context *context, struct pl_code_reader *in,
                                    int64_t most, int32_t *codes, int64_t *count)
 {
@@ -188,11 +204,7 @@ enum pl_status pl_code_reader_next(struct pl_context *context, struct pl_code_re
         if (in->codes->bits ? unpack(context, in, &code) : take(context, in, &code))
             return context->status;
         if (code >= (uint64_t)in->codes->codes)
-            return pl_fail(context, PL_BAD_DATA,
-                           "tensor '%s': the code of vector %lld in level %lld is %u, and the "
-                           "codebook has %lld codes",
-                           in->codes->records[in->sheet], (long long)(in->done + i / levels),
-                           (long long)(i % levels), code, (long long)in->codes->codes);
+            return no_such_code(context, in, i, code);
         codes[i] = (int32_t)code;
     }
     in->done += *count * places;

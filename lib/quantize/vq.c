@@ -16,6 +16,9 @@ static enum pl_status check_options(struct pl_context *context, const struct pl_
         return pl_fail(context, PL_USAGE, "--both goes with --method simvq only");
     if (options->gradient == PL_VQ_ROTATION && !encoder)
         return pl_fail(context, PL_USAGE, "--gradient rotation needs an --encoder to go to");
+    if (encoder && options->init == PL_VQ_DATA)
+        return pl_fail(context, PL_USAGE,
+                       "--init data: what an --encoder makes of the data is not known before");
     return PL_OK;
 }
 

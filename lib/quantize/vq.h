@@ -24,8 +24,8 @@ enum pl_vq_method {
 };
 #define PL_VQ_METHODS "simvq|vanilla|ema|kmeans" /* in the order of the enum */
 
-enum pl_vq_init { PL_VQ_NORMAL, PL_VQ_UNIFORM };
-#define PL_VQ_INITS "normal|uniform" /* N(0, 1/d); [-1/K, 1/K] */
+enum pl_vq_init { PL_VQ_NORMAL, PL_VQ_UNIFORM, PL_VQ_DATA };
+#define PL_VQ_INITS "normal|uniform|data" /* N(0, 1/d); [-1/K, 1/K]; vectors of the data */
 
 enum pl_vq_gradient { PL_VQ_STRAIGHT, PL_VQ_ROTATION };
 #define PL_VQ_GRADIENTS "straight|rotation"
@@ -59,7 +59,7 @@ struct pl_vq_options {
             "trained with them",                                                                   \
             "conv:32,64"),                                                                         \
     PL_CHOICE(s, f.init, "init", 0, "normal", PL_VQ_INITS, "INIT",                                 \
-              "code vectors start in N(0, 1/D), or in -1/K..1/K"),                                 \
+              "code vectors start in N(0, 1/D), in -1/K..1/K, or as vectors of the data"),                                 \
     PL_FLAG(s, f.both, "both", 0, "no", "simvq: train the basis too, not only the map over it"),   \
     PL_FLAG(s, f.normalise, "normalise", 0, "yes", "train on vectors as they are, without bringing them to mean 0 and the deviation of the codes"), \
     PL_CHOICE(s, f.gradient, "gradient", 0, "straight", PL_VQ_GRADIENTS, "FORM",                   \

@@ -4,20 +4,19 @@
  * A product and a sum count as two operations.  Only products of matrices are counted: the search,
  * the map over the basis and what goes back through it, and the layers three times, for their
  * values and for the gradients of both sides. */
-#include <unistd.h>
-
-#include "base/number.h"
 #include "quantize/coder.h"
-#include "quantize/vq_train.h"
+#include "quantize/vq.h"
 
-/* Copies of a codebook that training holds: with gradients, moments, averages or the basis. */
-enum { COPIES = 5 };
+/* Copies of a codebook that training holds, with gradients, moments, averages or the basis; and of
+ * the layers around it, with gradients and moments. */
+enum { CODE_COPIES = 5, LAYER_COPIES = 4 };
 
-static double codebook_bytes(const struct pl_vq *vq)
+static double parameter_bytes(const struct pl_vq *vq)
 {
     const struct pl_vq_options *options = &vq->options;
-    return (double)options->codes * (double)options->dim * (double)options->levels *
-           (double)sizeof(pl_real);
+    double codes = (double)options->codes * (double)options->dim * (double)options->levels;
+    double layers = (double)vq->parameters.elements - (vq->basis ? 2 : 1) * codes;
+    return (CODE_COPIES * codes + LAYER_COPIES * layers) * (double)sizeof(pl_real);
 }
 
 void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost)
@@ -34,7 +33,7 @@ void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost)
         .steps = pl_vq_steps(options),
         .passes = kmeans ? steps : steps * batch / rows,
         .work = steps * (kmeans ? rows : batch) * search,
-        .bytes = COPIES * codebook_bytes(vq) + rows * size * real,
+        .bytes = parameter_bytes(vq) + rows * size * real,
     };
     if (vq->basis) /* there, back to the map, and back to the basis */
         cost->work += steps * (options->both ? 3 : 2) * 2 * codes * dim * dim * levels;
@@ -44,23 +43,4 @@ void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost)
     else /* values and gradients; what goes in, z, q and what is left over */
         cost->bytes += batch * (2 * numbers + 2 * size + 4 * places * dim * levels) * real;
     cost->bytes += (double)pl_coder_most(vq) * (numbers + 2 * size + 2 * places * dim) * real;
-}
-
-/* Refuses what the machine cannot hold before any of it is taken, since memory that is promised and
- * not there ends in the death of some process. */
-enum pl_status pl_vq_check_memory(struct pl_context *context, const struct pl_vq *vq)
-{
-    const struct pl_vq_options *options = &vq->options;
-    char needed[PL_NUMBER_SIZE], there[PL_NUMBER_SIZE];
-    double bytes = COPIES * codebook_bytes(vq);
-    double memory = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE);
-    if (bytes < memory)
-        return PL_OK;
-    pl_format_bytes(needed, bytes < 0x1p62 ? (uint64_t)bytes : (uint64_t)1 << 62);
-    pl_format_bytes(there, (uint64_t)memory);
-    return pl_fail(context, PL_SYSTEM,
-                   "out of memory: %lld codes of %lld numbers take %s to train, and this machine "
-                   "has %s",
-                   (long long)(options->codes * options->levels), (long long)options->dim, needed,
-                   there);
 }

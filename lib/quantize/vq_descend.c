@@ -34,6 +34,19 @@ struct descent {
 
 /* ---- How it starts ------------------------------------------------------------------------ */
 
+static enum pl_status open_level(struct pl_context *context, struct descent *descent, int64_t index)
+{
+    const struct pl_vq *vq = descent->vq;
+    struct level *level = &descent->levels[index];
+    level->codebook = pl_vq_level(vq, vq->codebook, index);
+    if (vq->basis) {
+        level->basis = pl_vq_level(vq, vq->basis, index);
+        level->map = pl_vq_level(vq, vq->map, index);
+        level->bias = pl_vq_level(vq, vq->bias, index);
+    }
+    return pl_nearest_init(context, &level->nearest, vq->options.codes, vq->options.dim);
+}
+
 /* Uniform in +-bound, or normal with that deviation. */
 static void fill(struct pl_variable *variable, uint64_t seed, const char *name, bool normal,
                  double size)
@@ -45,7 +58,7 @@ static void fill(struct pl_variable *variable, uint64_t seed, const char *name, 
 }
 
 /* The map is [dim, dim] of each level, of which dim numbers go into each output. */
-static void start(struct pl_vq *vq)
+static void start_random(struct pl_vq *vq)
 {
     const struct pl_vq_options *options = &vq->options;
     bool normal = options->init == PL_VQ_NORMAL;
@@ -55,6 +68,83 @@ static void start(struct pl_vq *vq)
     fill(vq->map, options->seed, "map.weight", false, spread);
     fill(vq->bias, options->seed, "map.bias", false, spread);
     pl_vq_layers_start(&vq->layers, options->seed);
+}
+
+/* Takes off vectors [count, dim] what one level says of them. */
+static enum pl_status take_off(struct pl_context *context, struct level *level, pl_real *vectors,
+                               int64_t count, int64_t dim)
+{
+    int32_t *found = pl_new(context, (size_t)count, sizeof *found);
+    enum pl_status status = found ? PL_OK : context->status;
+    pl_nearest_set(&level->nearest, level->codebook.value);
+    if (status == PL_OK)
+        status = pl_nearest_find(context, &level->nearest, vectors, count, found);
+    for (int64_t i = 0; i < count * dim && status == PL_OK; i++)
+        vectors[i] -= level->codebook.value[found[i / dim] * dim + i % dim];
+    free(found);
+    return status;
+}
+
+/* Codes are vectors of the data, for each level others, less what the levels before it say of
+ * them; the map leaves them as they are.  codebook is what the map makes of the basis. */
+static enum pl_status start_at_data(struct pl_context *context, struct descent *descent)
+{
+    const struct pl_vq *vq = descent->vq;
+    const struct pl_vq_data *data = descent->data;
+    int64_t codes = vq->options.codes, dim = vq->options.dim;
+    struct pl_rng rng = pl_rng_init(vq->options.seed, "codes");
+    int64_t *order = pl_new(context, (size_t)data->count, sizeof *order);
+    enum pl_status status = order ? PL_OK : context->status;
+    if (order)
+        pl_rng_shuffle(&rng, order, data->count);
+    for (int64_t l = 0; l < vq->options.levels && status == PL_OK; l++) {
+        struct level *level = &descent->levels[l];
+        pl_real *values = level->codebook.value;
+        for (int64_t j = 0; j < codes; j++)
+            memcpy(values + j * dim, data->vectors + order[(l * codes + j) % data->count] * dim,
+                   (size_t)dim * sizeof *values);
+        for (int64_t before = 0; before < l && status == PL_OK; before++)
+            status = take_off(context, &descent->levels[before], values, codes, dim);
+        if (!level->basis.value)
+            continue;
+        memcpy(level->basis.value, values, (size_t)(codes * dim) * sizeof *values);
+        memset(level->map.value, 0, (size_t)(dim * dim) * sizeof *values);
+        memset(level->bias.value, 0, (size_t)dim * sizeof *values);
+        for (int64_t i = 0; i < dim; i++)
+            level->map.value[i * dim + i] = 1;
+    }
+    free(order);
+    return status;
+}
+
+/* The averages start as if each code had been hit once. */
+static enum pl_status start_averages(struct pl_context *context, struct level *level, int64_t codes,
+                                     int64_t dim)
+{
+    level->hits = pl_new(context, (size_t)codes, sizeof *level->hits);
+    level->sums = pl_new(context, (size_t)(codes * dim), sizeof *level->sums);
+    if (!level->hits || !level->sums)
+        return context->status;
+    for (int64_t i = 0; i < codes * dim; i++)
+        level->sums[i] = (double)level->codebook.value[i];
+    for (int64_t j = 0; j < codes; j++)
+        level->hits[j] = 1;
+    return PL_OK;
+}
+
+static enum pl_status start(struct pl_context *context, struct descent *descent)
+{
+    struct pl_vq *vq = descent->vq;
+    enum pl_status status = PL_OK;
+    if (vq->options.init == PL_VQ_DATA)
+        status = start_at_data(context, descent);
+    else
+        start_random(vq);
+    for (int64_t i = 0; i < vq->options.levels && status == PL_OK; i++)
+        if (vq->options.method == PL_VQ_EMA)
+            status =
+                start_averages(context, &descent->levels[i], vq->options.codes, vq->options.dim);
+    return status;
 }
 
 /* What is not trained has no gradient. */
@@ -69,31 +159,6 @@ static void freeze(struct pl_vq *vq)
             pl_parameter_find(&vq->parameters, "scale")->frozen = true;
 }
 
-static enum pl_status start_level(struct pl_context *context, struct descent *descent,
-                                  int64_t index)
-{
-    const struct pl_vq *vq = descent->vq;
-    struct level *level = &descent->levels[index];
-    int64_t codes = vq->options.codes, dim = vq->options.dim;
-    level->codebook = pl_vq_level(vq, vq->codebook, index);
-    if (vq->basis) {
-        level->basis = pl_vq_level(vq, vq->basis, index);
-        level->map = pl_vq_level(vq, vq->map, index);
-        level->bias = pl_vq_level(vq, vq->bias, index);
-    }
-    if (vq->options.method == PL_VQ_EMA) {
-        level->hits = pl_new(context, (size_t)codes, sizeof *level->hits);
-        level->sums = pl_new(context, (size_t)(codes * dim), sizeof *level->sums);
-        if (!level->hits || !level->sums)
-            return context->status;
-        for (int64_t i = 0; i < codes * dim; i++)
-            level->sums[i] = (double)level->codebook.value[i];
-        for (int64_t j = 0; j < codes; j++)
-            level->hits[j] = 1;
-    }
-    return pl_nearest_init(context, &level->nearest, codes, dim);
-}
-
 static enum pl_status open_descent(struct pl_context *context, struct descent *descent,
                                    struct pl_vq *vq, const struct pl_vq_data *data)
 {
@@ -106,14 +171,13 @@ static enum pl_status open_descent(struct pl_context *context, struct descent *d
     descent->levels = pl_new(context, (size_t)vq->options.levels, sizeof *descent->levels);
     if (!descent->levels || pl_blas_open(context))
         return context->status;
-    start(vq);
     freeze(vq);
     if (pl_optimiser_init(context, &descent->optimiser, &vq->parameters, &adam))
         return context->status;
     for (int64_t i = 0; i < vq->options.levels; i++)
-        if (start_level(context, descent, i))
+        if (open_level(context, descent, i))
             return context->status;
-    return PL_OK;
+    return start(context, descent);
 }
 
 static void close_descent(struct descent *descent)

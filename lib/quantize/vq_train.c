@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "quantize/coder.h"
 #include "quantize/usage.h"
 
@@ -39,9 +40,8 @@ static enum pl_status find_moments(struct pl_context *context, struct pl_vq_data
 
 static bool all_same(const struct pl_vq_data *data)
 {
-    for (int64_t i = 1; i < data->count; i++)
-        if (memcmp(data->vectors, data->vectors + i * data->size,
-                   (size_t)data->size * sizeof *data->vectors) != 0)
+    for (int64_t i = data->size; i < data->count * data->size; i++)
+        if (data->vectors[i] != data->vectors[i % data->size])
             return false;
     return true;
 }
@@ -216,7 +216,9 @@ enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real
                            struct pl_vq_result *result)
 {
     struct pl_vq_data data = {.vectors = vectors, .count = count, .size = vq->size};
-    enum pl_status status = pl_vq_check_memory(context, vq);
+    struct pl_vq_cost cost;
+    pl_vq_cost(vq, count, &cost);
+    enum pl_status status = pl_memory_check(context, cost.bytes, "training the codes");
     if (status == PL_OK)
         status = pl_parameters_values(context, &vq->parameters);
     if (vq->scale && status == PL_OK)

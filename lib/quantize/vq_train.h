@@ -23,6 +23,4 @@ enum pl_status pl_vq_kmeans(struct pl_context *context, struct pl_vq *vq,
                             const struct pl_vq_data *data,
                             const struct pl_vq_progress *progress) PL_MUST_CHECK;
 
-enum pl_status pl_vq_check_memory(struct pl_context *context, const struct pl_vq *vq) PL_MUST_CHECK;
-
 #endif
