@@ -85,8 +85,18 @@ static enum pl_status take_off(struct pl_context *context, struct level *level, 
     return status;
 }
 
+/* The codebook becomes the basis, which the map leaves as it is. */
+static void leave_as_is(struct level *level, int64_t codes, int64_t dim)
+{
+    memcpy(level->basis.value, level->codebook.value, (size_t)(codes * dim) * sizeof(pl_real));
+    memset(level->map.value, 0, (size_t)(dim * dim) * sizeof(pl_real));
+    memset(level->bias.value, 0, (size_t)dim * sizeof(pl_real));
+    for (int64_t i = 0; i < dim; i++)
+        level->map.value[i * dim + i] = 1;
+}
+
 /* Codes are vectors of the data, for each level others, less what the levels before it say of
- * them; the map leaves them as they are.  codebook is what the map makes of the basis. */
+ * them. */
 static enum pl_status start_at_data(struct pl_context *context, struct descent *descent)
 {
     const struct pl_vq *vq = descent->vq;
@@ -105,13 +115,8 @@ static enum pl_status start_at_data(struct pl_context *context, struct descent *
                    (size_t)dim * sizeof *values);
         for (int64_t before = 0; before < l && status == PL_OK; before++)
             status = take_off(context, &descent->levels[before], values, codes, dim);
-        if (!level->basis.value)
-            continue;
-        memcpy(level->basis.value, values, (size_t)(codes * dim) * sizeof *values);
-        memset(level->map.value, 0, (size_t)(dim * dim) * sizeof *values);
-        memset(level->bias.value, 0, (size_t)dim * sizeof *values);
-        for (int64_t i = 0; i < dim; i++)
-            level->map.value[i * dim + i] = 1;
+        if (vq->basis)
+            leave_as_is(level, codes, dim);
     }
     free(order);
     return status;
