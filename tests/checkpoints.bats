@@ -260,7 +260,7 @@ llama_folder() {
     [ ! -e out ]
 }
 
-@test "PyTorch files: all three formats, and what is refused" {
+@test "PyTorch files: all three formats" {
     need_data data/formats/pytorch
     cd "$DATA/data/formats/pytorch"
     for file in *.pt *.pth *.tar; do
@@ -272,8 +272,16 @@ llama_folder() {
     ts-export -f npy candle_fortran_tensor_3d.pth | tail -c 192 | od -An -v -t d8 -w192 | says '1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24' xargs
     fails 0 "ts-import: warning: checkpoint.pt: left out 2 values that are no tensors, such as 'epoch'" ts-import -o "$T/c.plumb" checkpoint.pt
     ts-info "$T/c.plumb" | grep -q '^optimizer_state_dict.state.0.momentum_buffer '
+}
+
+# What stands before the object in a PyTorch file of the legacy format.
+pickle_front() {
+    printf '\200\2\212\012\154\374\234\106\371\040\152\250\120\031.\200\2M\351\3.\200\2}.'
+}
+
+@test "PyTorch files: pickles that are damaged, or more than data" {
     cd "$T"
-    printf '\200\2\212\012\154\374\234\106\371\040\152\250\120\031.\200\2M\351\3.\200\2}.' >front
+    pickle_front >front
     { cat front && printf '\200\2cos\nsystem\nX\4\0\0\0echo\205R.'; } >evil.pt
     fails 3 'ts-import: evil.pt: a pickle that calls os.system, which could run code: refused; save the tensors alone (their state_dict), or as safetensors' \
         ts-import evil.pt
@@ -286,6 +294,13 @@ llama_folder() {
     fails 4 'ts-import: cut.pt: the pickle ends early: truncated?' ts-import cut.pt
     { cat front && printf '\200\2}.\200\2].'; } >nothing.pt
     fails 3 'ts-import: nothing.pt: a PyTorch file without tensors' ts-import nothing.pt
+    # 100 calls make a dictionary of a list with the same pair 100 times
+    { cat front && printf '\200\2(ccollections\nOrderedDict\nq\1K\1K\1\206q\2](' && printf 'h\2%.0s' $(seq 100) &&
+        printf 'e\205q\3' && printf 'h\1h\3R%.0s' $(seq 100) && printf 'l.\200\2].'; } >copies.pt
+    fails 3 'ts-import: copies.pt: damaged pickle: its calls copy the same items over and over' \
+        ts-import copies.pt
+    { cat front && printf '\200\2Nr\0\377\377\0.\200\2].' && head -c 16777216 /dev/zero; } >memo.pt
+    fails 3 'ts-import: memo.pt: damaged pickle: a memo beyond its size' ts-import memo.pt
 }
 
 @test "the teachers score what their README says" {

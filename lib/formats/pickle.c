@@ -159,14 +159,14 @@ static enum pl_status push_number(struct pl_pickle_machine *m, int size)
     return push_integer(m, PL_PICKLE_INT, size == 4 ? (int32_t)(uint32_t)number : (int64_t)number);
 }
 
-static enum pl_status put_number(struct pl_pickle_machine *m, int size, uint64_t most)
+static enum pl_status put_number(struct pl_pickle_machine *m, int size)
 {
     uint64_t index;
     enum pl_status status = pl_pickle_take_number(m, size, &index);
-    return status ? status : pl_pickle_memo_put(m, index, most);
+    return status ? status : pl_pickle_memo_put(m, index);
 }
 
-static enum pl_status run_operation(struct pl_pickle_machine *m, uint8_t operation, uint64_t most)
+static enum pl_status run_operation(struct pl_pickle_machine *m, uint8_t operation)
 {
     switch (operation) {
     case 0x80: /* PROTO */
@@ -227,11 +227,11 @@ static enum pl_status run_operation(struct pl_pickle_machine *m, uint8_t operati
     case 'u':
         return add_marked(m, PL_PICKLE_DICT);
     case 'q': /* BINPUT, LONG_BINPUT, MEMOIZE */
-        return put_number(m, 1, most);
+        return put_number(m, 1);
     case 'r':
-        return put_number(m, 4, most);
+        return put_number(m, 4);
     case 0x94:
-        return pl_pickle_memo_put(m, m->memo_next++, most);
+        return pl_pickle_memo_put(m, m->memo_next++);
     case 'h': /* BINGET, LONG_BINGET */
         return pl_pickle_memo_get(m, 1);
     case 'j':
@@ -261,14 +261,18 @@ enum pl_status pl_pickle_read(struct pl_context *context, struct pl_arena *arena
                               const uint8_t *bytes, size_t size, size_t *used,
                               struct pl_pickle_value **value)
 {
-    struct pl_pickle_machine m = {
-        .context = context, .arena = arena, .name = name, .at = bytes, .end = bytes + size};
+    struct pl_pickle_machine m = {.context = context,
+                                  .arena = arena,
+                                  .name = name,
+                                  .start = bytes,
+                                  .at = bytes,
+                                  .end = bytes + size};
     enum pl_status status = PL_OK;
     while (!status && !m.stopped) {
         const uint8_t *operation;
         status = pl_pickle_take(&m, 1, &operation);
         if (!status) {
-            status = run_operation(&m, *operation, size);
+            status = run_operation(&m, *operation);
         }
     }
     if (!status) {

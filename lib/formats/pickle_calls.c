@@ -164,6 +164,16 @@ static enum pl_status push_tensor(struct pl_pickle_machine *m,
     return pl_pickle_push(m, tensor);
 }
 
+/* Asks to copy items.  An honest pickle spends more than a byte on each; one with few items, from
+ * the memo, could have them copied again by every call. */
+static enum pl_status may_copy(struct pl_pickle_machine *m, size_t count)
+{
+    m->copied += count;
+    return m->copied <= (size_t)(m->at - m->start)
+               ? PL_OK
+               : pl_pickle_fail(m, "its calls copy the same items over and over");
+}
+
 /* A dictionary of nothing, or of a list of pairs. */
 static enum pl_status push_dictionary(struct pl_pickle_machine *m,
                                       const struct pl_pickle_value *arguments)
@@ -177,7 +187,7 @@ static enum pl_status push_dictionary(struct pl_pickle_machine *m,
     if (arguments->count == 1 && arguments->items[0]->kind == PL_PICKLE_LIST) {
         pairs = arguments->items[0];
     }
-    enum pl_status status = PL_OK;
+    enum pl_status status = may_copy(m, pairs->count);
     for (size_t i = 0; i < pairs->count && !status; i++) {
         const struct pl_pickle_value *pair = pairs->items[i];
         bool sequence = pair->kind == PL_PICKLE_TUPLE || pair->kind == PL_PICKLE_LIST;

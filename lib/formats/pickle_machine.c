@@ -171,12 +171,12 @@ struct pl_pickle_value *pl_pickle_new_text(struct pl_pickle_machine *m, enum pl_
 
 /* ---- Memo -------------------------------------------------------------------------------- */
 
-enum pl_status pl_pickle_memo_put(struct pl_pickle_machine *m, uint64_t index, uint64_t most)
+enum pl_status pl_pickle_memo_put(struct pl_pickle_machine *m, uint64_t index)
 {
     if (m->depth <= pl_pickle_bottom(m)) {
         return pl_pickle_fail(m, "it takes more from its stack than there is");
     }
-    if (index > most) {
+    if (index > (uint64_t)(m->at - m->start)) { /* whoever writes pickles counts from 0 or 1 */
         return pl_pickle_fail(m, "a memo beyond its size");
     }
     if (index >= m->memo_count) {

@@ -1,9 +1,10 @@
 /* The machine that reads pickles: what the files pickle*.c share.
  * SPDX-License-Identifier: MIT
  *
- * It has a stack of values, marks on it, and a memo of values to be used again.  Every operation
- * takes at least one byte and makes at most one value, so memory is bounded by the size of the
- * pickle.  Where a value goes in, NULL is a failure that went before. */
+ * It has a stack of values, marks on it, and a memo of values to be used again.  Memory is bounded
+ * by the size of the pickle: every operation takes at least one byte and makes at most two values,
+ * what calls copy out of values that are there already is counted, and the memo has no larger
+ * numbers than there were bytes.  Where a value goes in, NULL is a failure that went before. */
 #ifndef PL_FORMATS_PICKLE_MACHINE_H
 #define PL_FORMATS_PICKLE_MACHINE_H
 
@@ -13,7 +14,7 @@ struct pl_pickle_machine {
     struct pl_context *context;
     struct pl_arena *arena;
     const char *name;
-    const uint8_t *at, *end;
+    const uint8_t *start, *at, *end;
     struct pl_pickle_value **stack;
     size_t depth, room;
     size_t *marks;
@@ -21,6 +22,7 @@ struct pl_pickle_machine {
     struct pl_pickle_value **memo;
     size_t memo_count; /* room of the memo; most of it may be NULL */
     size_t memo_next;  /* the next number that MEMOIZE gives */
+    size_t copied;     /* items that calls have copied so far */
     bool stopped;
 };
 
@@ -59,9 +61,8 @@ enum pl_status pl_pickle_pop_mark(struct pl_pickle_machine *m, struct pl_pickle_
                                   size_t *count) PL_MUST_CHECK;
 /* Values below this depth stand behind a mark. */
 size_t pl_pickle_bottom(const struct pl_pickle_machine *m);
-/* The value on top of the stack as number `index`, at most `most`, of the memo. */
-enum pl_status pl_pickle_memo_put(struct pl_pickle_machine *m, uint64_t index,
-                                  uint64_t most) PL_MUST_CHECK;
+/* The value on top of the stack as number `index` of the memo. */
+enum pl_status pl_pickle_memo_put(struct pl_pickle_machine *m, uint64_t index) PL_MUST_CHECK;
 /* Pushes the one whose number of so many bytes comes next. */
 enum pl_status pl_pickle_memo_get(struct pl_pickle_machine *m, int size) PL_MUST_CHECK;
 
