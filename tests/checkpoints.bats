@@ -294,6 +294,13 @@ pickle_front() {
     fails 4 'ts-import: cut.pt: the pickle ends early: truncated?' ts-import cut.pt
     { cat front && printf '\200\2}.\200\2].'; } >nothing.pt
     fails 3 'ts-import: nothing.pt: a PyTorch file without tensors' ts-import nothing.pt
+    { cat front && printf '\200\2.'; } >empty.pt
+    fails 3 'ts-import: empty.pt: damaged pickle: it ends without a value' ts-import empty.pt
+    for rest in NN '(N' 'N('; do
+        { cat front && printf '\200\2%s.' "$rest"; } >more.pt
+        fails 3 'ts-import: more.pt: damaged pickle: it ends with more on its stack than one value' \
+            ts-import more.pt
+    done
     # 100 calls make a dictionary of a list with the same pair 100 times
     { cat front && printf '\200\2(ccollections\nOrderedDict\nq\1K\1K\1\206q\2](' && printf 'h\2%.0s' $(seq 100) &&
         printf 'e\205q\3' && printf 'h\1h\3R%.0s' $(seq 100) && printf 'l.\200\2].'; } >copies.pt

@@ -275,10 +275,13 @@ enum pl_status pl_pickle_read(struct pl_context *context, struct pl_arena *arena
             status = run_operation(&m, *operation);
         }
     }
+    if (!status && m.depth == 0) {
+        status = pl_pickle_fail(&m, "it ends without a value");
+    }
     if (!status) {
         status = m.depth == 1 && m.mark_count == 0
                      ? pl_pickle_pop(&m, value)
-                     : pl_pickle_fail(&m, "it ends with more than one value");
+                     : pl_pickle_fail(&m, "it ends with more on its stack than one value");
     }
     *used = (size_t)(m.at - bytes);
     free(m.stack);
