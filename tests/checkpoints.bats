@@ -310,6 +310,20 @@ pickle_front() {
     fails 3 'ts-import: memo.pt: damaged pickle: a memo beyond its size' ts-import memo.pt
 }
 
+# byte_tensor KEY DIMS STRIDES: the call that makes a tensor of 3 bytes; DIMS and STRIDES as printf
+# has them, as a pickle builds tuples
+byte_tensor() {
+    printf 'ctorch._utils\n_rebuild_tensor_v2\n((X\7\0\0\0storagectorch\nByteStorage\nX\1\0\0\0%s' "$1"
+    printf "X\3\0\0\0cpuK\3tQK\0$2$3tR"
+}
+
+@test "PyTorch files: the stride of a dimension of 1 may be anything" {
+    cd "$T"
+    { pickle_front && printf '\200\2' && byte_tensor a 'K\2K\1\206' 'K\2\212\10\377\377\377\377\377\377\377\177\206' &&
+        printf '.\200\2]X\1\0\0\0aa.\3\0\0\0\0\0\0\0abc'; } >wide.pt
+    says $'wide.0\n97\n99' sh -c 'ts-import wide.pt | ts-export -f csv'
+}
+
 @test "the teachers score what their README says" {
     long_under_valgrind
     need_data data/models/stories260K

@@ -393,11 +393,11 @@ static enum pl_status gather(struct checkpoint *checkpoint, const struct pl_pick
             filled = 0;
         }
         for (int d = tensor->rank - 1; d >= 0; d--) {
-            at += tensor->strides[d];
             if (++index[d] < tensor->dims[d]) {
+                at += tensor->strides[d];
                 break;
             }
-            at -= tensor->strides[d] * tensor->dims[d];
+            at -= tensor->strides[d] * (tensor->dims[d] - 1);
             index[d] = 0;
         }
     }
