@@ -324,6 +324,19 @@ byte_tensor() {
     says $'wide.0\n97\n99' sh -c 'ts-import wide.pt | ts-export -f csv'
 }
 
+@test "PyTorch files: many storages beside many values take no time" {
+    cd "$T"
+    # a list of 200000 numbers and two tensors, of which one is empty; keys: that of it 50000 times, and
+    # that of the other
+    { pickle_front && printf '\200\2(' && yes KK | tr -d '\n' | head -c 400000 &&
+        byte_tensor a 'K\0\205' 'K\1\205' && byte_tensor b 'K\3\205' 'K\1\205' &&
+        printf 'l.\200\2(X\1\0\0\0bX\1\0\0\0aq\1' && yes $'h\1' | tr -d '\n' | head -c 100000 &&
+        printf 'l.\3\0\0\0\0\0\0\0xyz' && head -c 400008 /dev/zero; } >many.pt
+    says $'200001\n120\n121\n122' sh -c 'timeout 20 ts-import -q many.pt | ts-export -n 200001 -f csv'
+    { pickle_front && printf '\200\2].\200\2(X\1\0\0\0al.'; } >none.pt
+    fails 3 'ts-import: none.pt: a storage that no tensor is in' ts-import none.pt
+}
+
 @test "the teachers score what their README says" {
     long_under_valgrind
     need_data data/models/stories260K

@@ -175,24 +175,54 @@ static enum pl_status next_storage(struct checkpoint *checkpoint, struct cursor 
     return PL_OK;
 }
 
-/* The element type of the first tensor of that storage in a value; false when there is none. */
-static bool find_dtype(const struct pl_pickle_value *value, const char *key, int depth,
-                       size_t *visits, enum pl_dtype *dtype)
+/* Appends pointers to the storages of the tensors in a value.  Containers may hold each other:
+ * after so many visits to values it stops. */
+static enum pl_status collect_storages(struct checkpoint *checkpoint,
+                                       const struct pl_pickle_value *value, int depth,
+                                       size_t *visits, struct pl_buffer *storages)
 {
+    enum pl_status status = PL_OK;
     if (depth > DEPTH_MOST || *visits == 0) {
-        return false;
+        return PL_OK;
     }
     --*visits;
-    if (value->kind == PL_PICKLE_TENSOR && strcmp(value->of->text, key) == 0) {
-        *dtype = value->dtype;
-        return true;
+    if (value->kind == PL_PICKLE_TENSOR) {
+        return pl_buffer_append(checkpoint->context, storages, &value->of, sizeof value->of);
     }
-    for (size_t i = 0; i < value->count; i++) {
-        if (find_dtype(value->items[i], key, depth + 1, visits, dtype)) {
-            return true;
+    for (size_t i = 0; i < value->count && !status; i++) {
+        status = collect_storages(checkpoint, value->items[i], depth + 1, visits, storages);
+    }
+    return status;
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const struct pl_pickle_value *const *first = a, *const *second = b;
+    return strcmp((*first)->text, (*second)->text);
+}
+
+/* The storages of those keys, one after the other; `described` are the object's, which know their
+ * element types. */
+static enum pl_status read_legacy_storages(struct checkpoint *checkpoint, struct cursor *cursor,
+                                           const struct pl_pickle_value *keys,
+                                           struct pl_buffer *described)
+{
+    const size_t each = sizeof(struct pl_pickle_value *), count = described->size / each;
+    enum pl_status status = PL_OK;
+    if (count > 0) {
+        qsort(described->data, count, each, by_text);
+    }
+    for (size_t i = 0; i < keys->count && !status; i++) {
+        const struct pl_pickle_value *key = keys->items[i];
+        void *found =
+            key->text && count > 0 ? bsearch(&key, described->data, count, each, by_text) : NULL;
+        if (!found) {
+            return bad(checkpoint, "a storage that no tensor is in");
         }
+        const struct pl_pickle_value *storage = *(struct pl_pickle_value **)found;
+        status = next_storage(checkpoint, cursor, key->text, storage->dtype);
     }
-    return false;
+    return status;
 }
 
 static enum pl_status open_legacy(struct checkpoint *checkpoint, const uint8_t *data, size_t size)
@@ -214,15 +244,15 @@ static enum pl_status open_legacy(struct checkpoint *checkpoint, const uint8_t *
     if (!status) {
         status = next_pickle(checkpoint, &cursor, &keys);
     }
-    for (size_t i = 0; !status && i < keys->count; i++) {
-        enum pl_dtype dtype = PL_U8;
-        size_t visits = size;
-        const char *key = keys->items[i]->text;
-        if (!key || !find_dtype(checkpoint->root, key, 0, &visits, &dtype)) {
-            return bad(checkpoint, "a storage that no tensor is in");
-        }
-        status = next_storage(checkpoint, &cursor, key, dtype);
+    struct pl_buffer described = {0};
+    size_t visits = size;
+    if (!status) {
+        status = collect_storages(checkpoint, checkpoint->root, 0, &visits, &described);
     }
+    if (!status) {
+        status = read_legacy_storages(checkpoint, &cursor, keys, &described);
+    }
+    pl_buffer_release(&described);
     return status;
 }
 
