@@ -642,6 +642,9 @@ safetensors() {
     printf '1,2,3,4,0.5\n1,2,3,4,1\n' >half.csv
     fails 3 'ts-import: half.csv: row 1, column 5: 0.5 is no number of a class' \
         ts-import --images half.csv --white 16
+    printf 'a,b,c,d,e,class\n1,2,3,4,1,cat\n4,5,6,7,0,dog\n' >words.csv
+    fails 3 "ts-import: words.csv: column 'class' holds words: pixels and classes must be numbers" \
+        ts-import --images words.csv --white 16
     fails 2 'ts-import: --white goes with a table as --images, which has its labels in the last column' \
         ts-import --white 16 half.csv
     ts-info --history pixels.plumb | sh | cmp - pixels.plumb

@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "image/pictures.h"
 
@@ -15,10 +16,26 @@ struct table {
     int32_t *labels; /* [rows] */
 };
 
+/* Columns of words are beside the values: a class among them would leave its place to a pixel. */
+static enum pl_status refuse_words(struct pl_context *context, const struct pl_bundle *bundle)
+{
+    for (size_t i = 0; i < bundle->tensor_count; i++) {
+        const char *name = bundle->tensors[i].name;
+        const size_t size = strlen(name);
+        if (size > 7 && strcmp(name + size - 7, ".levels") == 0)
+            return pl_fail(context, PL_BAD_DATA,
+                           "column '%.*s' holds words: pixels and classes must be numbers",
+                           (int)(size - 7), name);
+    }
+    return PL_OK;
+}
+
 static enum pl_status describe(struct pl_context *context, const struct pl_bundle *bundle,
                                struct table *table)
 {
     const struct pl_tensor *values = pl_bundle_tensor(bundle, "values");
+    if (refuse_words(context, bundle))
+        return context->status;
     if (!values || values->dtype != PL_F64 || values->rank != 2 || values->dims[1] < 2)
         return pl_fail(context, PL_BAD_DATA,
                        "expected a table with columns of pixels and a last one of classes");

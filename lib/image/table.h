@@ -8,7 +8,8 @@
 
 /* Writes the rows of a series as square grey pictures, row by row of pixels, and their labels: a
  * segment of kind `images` but for history and end.  white: the value that becomes 255; values
- * between are rounded.  PL_BAD_DATA names the first cell that is out of range. */
+ * between are rounded.  PL_BAD_DATA names the first cell that is out of range, or a column of
+ * words. */
 enum pl_status pl_pictures_of_table(struct pl_context *context, const struct pl_bundle *table,
                                     double white, struct pl_writer *writer) PL_MUST_CHECK;
 
