@@ -146,12 +146,12 @@ void pl_blur(int64_t height, int64_t width, int64_t channels, double deviation, 
     blur_lines(1, 0, height, width * channels, width * channels, weights, reach, spare, pixels);
 }
 
-void pl_canvas_clouds(struct pl_canvas *canvas, double deviation, uint64_t first)
+void pl_canvas_clouds(struct pl_canvas *canvas, double deviation)
 {
     float *field = canvas->planes[0], low = INFINITY, high = -INFINITY;
     const int64_t area = pl_canvas_area(canvas);
     for (int64_t i = 0; i < area; i++)
-        field[i] = (float)pl_rng_normal(&canvas->rng, first + (uint64_t)i);
+        field[i] = (float)pl_rng_normal(&canvas->rng, (uint64_t)i);
     pl_blur(canvas->height, canvas->width, 1, deviation, field, canvas->planes[1]);
     for (int64_t i = 0; i < area; i++) {
         low = fminf(low, field[i]);

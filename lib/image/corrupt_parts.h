@@ -40,8 +40,8 @@ void pl_blur(int64_t height, int64_t width, int64_t channels, double deviation, 
              float *spare);
 
 /* A blurred field of normal numbers, then stretched to 0 to 1; planes[0] and [1] are used, the
- * result is in planes[0].  first: random number that it begins with. */
-void pl_canvas_clouds(struct pl_canvas *canvas, double deviation, uint64_t first);
+ * result is in planes[0]. */
+void pl_canvas_clouds(struct pl_canvas *canvas, double deviation);
 
 typedef void pl_corruption_fn(struct pl_canvas *canvas);
 

@@ -52,7 +52,7 @@ void pl_frost(struct pl_canvas *canvas)
 {
     static const float ice[] = {0.85F, 0.93F, 1};
     float *clouds = canvas->planes[0];
-    pl_canvas_clouds(canvas, 1.2, 0);
+    pl_canvas_clouds(canvas, 1.2);
     for (int64_t i = 0; i < pl_canvas_area(canvas); i++)
         clouds[i] = 0.35F + 0.65F * powf(1 - fabsf(2 * clouds[i] - 1), 3);
     cover(canvas, clouds, canvas->amount, ice);
@@ -64,7 +64,7 @@ void pl_fog(struct pl_canvas *canvas)
     const float density = (float)canvas->amount;
     const int64_t area = pl_canvas_area(canvas), channels = canvas->channels;
     float white = 0;
-    pl_canvas_clouds(canvas, (double)canvas->height / 8, 0);
+    pl_canvas_clouds(canvas, (double)canvas->height / 8);
     for (int64_t i = 0; i < area * channels; i++)
         white = fmaxf(white, canvas->pixels[i]);
     for (int64_t i = 0; i < area * channels && white > 0; i++) {
@@ -78,7 +78,7 @@ void pl_spatter(struct pl_canvas *canvas)
 {
     static const float mud[] = {0.25F, 0.16F, 0.08F};
     float *clouds = canvas->planes[0];
-    pl_canvas_clouds(canvas, 1, 0);
+    pl_canvas_clouds(canvas, 1);
     const float least = threshold(canvas, clouds, canvas->amount);
     for (int64_t i = 0; i < pl_canvas_area(canvas); i++) {
         float drop = (clouds[i] - least) * 12;
