@@ -39,6 +39,19 @@ setup() {
     ts-info --history fog.plumb | sh | ts-diff - fog.plumb
 }
 
+@test "no pictures, pictures without pixels, and large ones" {
+    for shape in 0,28,28,1 2,1000000,1000000,0; do
+        ts-import -f raw --name images --dtype u8 --shape $shape /dev/null -o none.plumb
+        img-corrupt --type fog none.plumb -o same.plumb
+        ts-diff none.plumb same.plumb
+    done
+    ts-import -f raw --name small --dtype u8 --shape 0,28,1 /dev/null | img-corrupt --type fog | ts-check >/dev/null
+    # one picture takes no more memory than itself and what it is worked on in
+    { printf 'P6 1500 1000 255\n' && head -c 4500000 /dev/zero; } | ts-import -o large.plumb
+    ([ "$CHECKER" ] || ulimit -v 700000; img-corrupt -j 64 --type brightness large.plumb -o light.plumb)
+    says 38 sh -c "ts-export -f npy light.plumb | tail -c 1 | od -An -tu1 | xargs"
+}
+
 @test "what is refused" {
     fails 2 'img-corrupt: --type is needed' img-corrupt digits.plumb
     fails 2 'img-corrupt: --amount: 2: the amount of impulse_noise is the share of values, between 0 and 1' \

@@ -25,7 +25,10 @@ static const struct pl_option options[] = {
     PL_OPTIONS_END,
 };
 
-enum { BATCH = 256 }; /* pictures that are in memory together */
+enum {
+    BATCH = 256,           /* pictures that are in memory together, at most */
+    BATCH_BYTES = 1 << 28, /* and bytes of them, when there is more than one */
+};
 
 /* Where the pictures of one segment go. */
 struct job {
@@ -34,19 +37,28 @@ struct job {
     uint64_t done; /* pictures so far */
 };
 
+static int64_t batch_of(int64_t count, size_t size)
+{
+    const int64_t fit = (int64_t)(BATCH_BYTES / size), most = fit < BATCH ? fit : BATCH;
+    return most < 1 ? 1 : most < count ? most : count;
+}
+
 /* A tensor of pictures [count, height, width, channels], or one picture without the count. */
 static enum pl_status corrupt_tensor(struct pl_context *context, struct job *job, const char *name,
                                      const struct pl_tensor *tensor)
 {
     const int64_t *dims = tensor->dims + tensor->rank - 3;
     const int64_t count = tensor->rank == 4 ? tensor->dims[0] : 1;
-    const size_t size = (size_t)(dims[0] * dims[1] * dims[2]);
-    uint8_t *pixels = pl_new(context, BATCH * size, 1);
+    if (pl_tensor_count(tensor) == 0)
+        return pl_writer_tensor(context, job->writer, name, tensor, PL_CODEC_RAW);
+    const size_t size = pl_tensor_bytes(tensor) / (size_t)count;
+    const int64_t batch = batch_of(count, size);
+    uint8_t *pixels = pl_new(context, (size_t)batch, size);
     enum pl_status status = pixels ? pl_writer_begin(context, job->writer, name, tensor->dtype,
                                                      tensor->rank, tensor->dims)
                                    : context->status;
-    for (int64_t first = 0; first < count && !status; first += BATCH) {
-        const int64_t left = count - first, part = left < BATCH ? left : BATCH;
+    for (int64_t first = 0; first < count && !status; first += batch) {
+        const int64_t left = count - first, part = left < batch ? left : batch;
         const size_t bytes = (size_t)part * size;
         memcpy(pixels, (const uint8_t *)tensor->data + (size_t)first * size, bytes);
         status = pl_corrupt_pictures(context, &job->corrupt, part, dims[0], dims[1], dims[2],
@@ -69,15 +81,17 @@ static bool is_pictures(const struct pl_bundle_tensor *item)
 static enum pl_status corrupt_tensors(struct pl_context *context, struct job *job,
                                       const struct pl_bundle *bundle)
 {
-    const uint64_t before = job->done;
+    bool found = false;
     for (size_t i = 0; i < bundle->tensor_count; i++) {
         const struct pl_bundle_tensor *item = &bundle->tensors[i];
-        if (is_pictures(item)
+        const bool pictures = is_pictures(item);
+        found |= pictures;
+        if (pictures
                 ? corrupt_tensor(context, job, item->name, &item->tensor)
                 : pl_writer_tensor(context, job->writer, item->name, &item->tensor, PL_CODEC_RAW))
             return context->status;
     }
-    if (job->done > before)
+    if (found)
         return PL_OK;
     return pl_fail(context, PL_BAD_DATA,
                    "%s: expected pictures of bytes (kind images), found a stream of kind %s",

@@ -16,9 +16,9 @@ typedef enum pl_status pl_block_fn(struct pl_context *context, void *job, int64_
 enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_fn *block,
                            void *job) PL_MUST_CHECK;
 
-/* Most threads that pl_parallel would use.  A block's context->slot is below it, and no two blocks
- * run at the same time with the same slot: working memory is taken once per slot, before.  What a
- * block computes must not depend on its slot. */
+/* Most threads that pl_parallel would use.  A block's context->slot is below it and below the
+ * number of blocks, and no two blocks run at the same time with the same slot: working memory is
+ * taken once per slot, before.  What a block computes must not depend on its slot. */
 int pl_parallel_threads(const struct pl_context *context);
 
 #endif

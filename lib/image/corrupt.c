@@ -229,9 +229,12 @@ enum pl_status pl_corrupt_pictures(struct pl_context *context, const struct pl_c
                       .channels = channels,
                       .first = first,
                       .pixels = pixels};
+    if (height == 0 || width == 0 || channels == 0)
+        return PL_OK;
     job.room = (channels == 3 ? 8 : 4) * height * width;
-    size_t slots = (size_t)pl_parallel_threads(context);
-    job.scratch = pl_new(context, slots * (size_t)job.room, sizeof *job.scratch);
+    const int64_t threads = pl_parallel_threads(context);
+    const size_t slots = (size_t)(count < threads ? count : threads);
+    job.scratch = pl_new(context, (size_t)job.room, slots * sizeof *job.scratch);
     enum pl_status status =
         job.scratch ? pl_parallel(context, count, corrupt_one, &job) : context->status;
     free(job.scratch);
