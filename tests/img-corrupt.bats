@@ -56,6 +56,8 @@ setup() {
     fails 2 'img-corrupt: --type is needed' img-corrupt digits.plumb
     fails 2 'img-corrupt: --amount: 2: the amount of impulse_noise is the share of values, between 0 and 1' \
         img-corrupt --type impulse_noise --amount 2 digits.plumb
+    fails 2 'img-corrupt: --severity and --amount both say how bad: give one' \
+        img-corrupt --type fog --severity 5 --amount 0.1 digits.plumb
     fails 3 "img-corrupt: $TOP/data/co2.csv: expected pictures of bytes (kind images), found a stream of kind series" \
         img-corrupt --type fog "$TOP/data/co2.csv"
 }

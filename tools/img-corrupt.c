@@ -13,13 +13,14 @@ struct command {
     int type; /* index into pl_corruptions; -1: not given */
     int64_t severity;
     double amount;
-    bool has_amount;
+    bool has_severity, has_amount;
 };
 
 static const struct pl_option options[] = {
     PL_CHOICE(struct command, type, "type", 0, NULL, PL_CORRUPTIONS, "TYPE",
               "what is done to the pictures"),
-    PL_INT(struct command, severity, "severity", 0, "3", 1, PL_SEVERITIES, "N", "how bad", "5"),
+    PL_INT_GIVEN(struct command, severity, has_severity, "severity", 0, 1, PL_SEVERITIES, "N",
+                 "how bad: 3 when neither this nor --amount is given", "5"),
     PL_REAL_GIVEN(struct command, amount, has_amount, "amount", 0, -1e9, 1e9, "X",
                   "how bad, in place of a severity: what it means depends on the type", "0.6"),
     PL_OPTIONS_END,
@@ -160,8 +161,11 @@ static enum pl_status prepare(struct pl_run *run, const struct command *command,
     struct pl_context *context = &run->context;
     if (command->type < 0)
         return pl_fail(context, PL_USAGE, "--type is needed");
+    if (command->has_severity && command->has_amount)
+        return pl_fail(context, PL_USAGE, "--severity and --amount both say how bad: give one");
+    const int64_t severity = command->has_severity ? command->severity : PL_SEVERITY_USUAL;
     job->corrupt.kind = &pl_corruptions[command->type];
-    job->corrupt.amount = job->corrupt.kind->amounts[command->severity - 1];
+    job->corrupt.amount = job->corrupt.kind->amounts[severity - 1];
     if (command->has_amount && pl_corrupt_set(context, command->amount, &job->corrupt))
         return pl_fail_at(context, "--amount");
     job->corrupt.seed = (uint64_t)run->common.seed;

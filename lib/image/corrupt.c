@@ -71,7 +71,7 @@ enum pl_status pl_corrupt_parse(struct pl_context *context, const char *text,
 {
     const size_t size = strcspn(text, ":=");
     const struct pl_corruption *kind = pl_corruptions;
-    int64_t severity = 3;
+    int64_t severity = PL_SEVERITY_USUAL;
     while (kind->name && (strncmp(kind->name, text, size) != 0 || kind->name[size]))
         kind++;
     if (!kind->name)

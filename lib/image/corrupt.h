@@ -11,7 +11,7 @@
 #include "base/context.h"
 #include "base/rng.h"
 
-enum { PL_SEVERITIES = 5 };
+enum { PL_SEVERITIES = 5, PL_SEVERITY_USUAL = 3 };
 
 struct pl_canvas;
 
@@ -37,7 +37,7 @@ struct pl_corrupt {
     uint64_t seed;
 };
 
-/* "KIND", "KIND:SEVERITY" or "KIND=AMOUNT"; severity 3 when there is neither.  PL_USAGE. */
+/* "KIND", "KIND:SEVERITY" or "KIND=AMOUNT"; the usual severity when there is neither.  PL_USAGE. */
 enum pl_status pl_corrupt_parse(struct pl_context *context, const char *text,
                                 struct pl_corrupt *corrupt) PL_MUST_CHECK;
 
