@@ -372,3 +372,10 @@ byte_tensor() {
     [ "$output" = "ts-import: folder: model.safetensors: tensor 'model.embed_tokens.weight' is [512, 64], config.json makes it [511, 64]" ]
     [ ! -e no.plumb ]
 }
+
+@test "a tokenizer where none belongs" {
+    fails 2 'ts-import: --tokenizer goes with a checkpoint of a language model, not with --images' \
+        ts-import --tokenizer tok.json --images "$TOP/data/digits-images.gz"
+    fails 2 'ts-import: --tokenizer goes with a checkpoint of a language model, not with --model' \
+        ts-import --tokenizer tok.json --model cnn weights.safetensors
+}

@@ -647,5 +647,9 @@ safetensors() {
         ts-import --images words.csv --white 16
     fails 2 'ts-import: --white goes with a table as --images, which has its labels in the last column' \
         ts-import --white 16 half.csv
+    for option in '-f csv' '--white 16'; do
+        fails 2 'ts-import: --labels goes with --images of the IDX format: a table has its labels in the last column' \
+            ts-import --images pixels.csv --labels half.csv $option
+    done
     ts-info --history pixels.plumb | sh | cmp - pixels.plumb
 }

@@ -295,22 +295,36 @@ static enum pl_status import_all(struct pl_run *run, struct command *command,
     return status;
 }
 
-static enum pl_status run(struct pl_run *run, void *fields)
+/* Whether --images, --labels and --white go together. */
+static enum pl_status check_images(struct pl_run *run, const struct command *command)
 {
-    struct command *command = fields;
+    const enum pl_format format = command->import.format;
     if (command->labels && !command->images) {
         return pl_fail(&run->context, PL_USAGE, "--labels needs --images");
     }
-    if (command->images && (run->operand_count > 0 || (command->import.format != PL_FORMAT_AUTO &&
-                                                       command->import.format != PL_FORMAT_IDX &&
-                                                       command->import.format != PL_FORMAT_CSV))) {
+    if (command->images &&
+        (run->operand_count > 0 ||
+         (format != PL_FORMAT_AUTO && format != PL_FORMAT_IDX && format != PL_FORMAT_CSV))) {
         return pl_fail(&run->context, PL_USAGE,
                        "--images goes with no operands and only -f idx or -f csv");
     }
-    if (is_table(command) ? command->labels != NULL : command->white > 0) {
+    if (command->white > 0 && !command->images) {
         return pl_fail(&run->context, PL_USAGE,
                        "--white goes with a table as --images, which has "
                        "its labels in the last column");
+    }
+    if (is_table(command) && command->labels) {
+        return pl_fail(&run->context, PL_USAGE,
+                       "--labels goes with --images of the IDX format: a table has its labels in "
+                       "the last column");
+    }
+    return PL_OK;
+}
+
+static enum pl_status check(struct pl_run *run, const struct command *command)
+{
+    if (check_images(run, command)) {
+        return run->context.status;
     }
     if (command->model && (command->images || run->operand_count > 1)) {
         return pl_fail(&run->context, PL_USAGE, "--model goes with one FILE of weights");
@@ -318,6 +332,20 @@ static enum pl_status run(struct pl_run *run, void *fields)
     if (!command->model && command->settings.count > 0) {
         return pl_fail(&run->context, PL_USAGE, "--set %s has an effect only with --model",
                        command->settings.items[0]);
+    }
+    if (command->tokenizer && (command->images || command->model)) {
+        return pl_fail(&run->context, PL_USAGE,
+                       "--tokenizer goes with a checkpoint of a language model, not with --%s",
+                       command->images ? "images" : "model");
+    }
+    return PL_OK;
+}
+
+static enum pl_status run(struct pl_run *run, void *fields)
+{
+    struct command *command = fields;
+    if (check(run, command)) {
+        return run->context.status;
     }
     struct pl_tokenizer *tokenizer = NULL;
     if (command->tokenizer) {
