@@ -140,6 +140,27 @@ static void find_bytes(struct pl_tokenizer *tokenizer)
 
 /* ---- Added tokens ------------------------------------------------------------------------- */
 
+/* That the id of an added token is free, or that of the piece with its name. */
+static enum pl_status check_added_id(struct pl_tokenizer_reading *reading,
+                                     const struct pl_meta_node *content, int64_t id)
+{
+    const struct pl_tokenizer *tokenizer = reading->tokenizer;
+    const struct pl_piece *piece = &tokenizer->pieces[id];
+    if (piece->kind == PL_PIECE_SPECIAL || piece->kind == PL_PIECE_ADDED)
+        return pl_fail(reading->context, PL_BAD_DATA,
+                       "added tokens '%.*s' and '%.100s' share id %" PRId64,
+                       (int)(piece->text_size < 100 ? piece->text_size : 100),
+                       tokenizer->texts.data + piece->start, content->text, id);
+    if (piece->name == PL_NO_WORD)
+        return PL_OK;
+    size_t size;
+    const char *name = pl_words_item(&tokenizer->names, piece->name, &size);
+    if (size == content->text_size && memcmp(name, content->text, size) == 0)
+        return PL_OK;
+    return pl_fail(reading->context, PL_BAD_DATA, "added token '%.100s' has the id of piece '%.*s'",
+                   content->text, (int)(size < 100 ? size : 100), name);
+}
+
 static enum pl_status read_added_token(struct pl_tokenizer_reading *reading,
                                        const struct pl_meta_node *node)
 {
@@ -152,18 +173,9 @@ static enum pl_status read_added_token(struct pl_tokenizer_reading *reading,
         return pl_fail(reading->context, PL_BAD_DATA,
                        "added token '%.100s' is for single words, which is not supported",
                        content->text);
-    if (read_id(reading, node, "id", content->text, &id))
+    if (read_id(reading, node, "id", content->text, &id) || check_added_id(reading, content, id))
         return reading->context->status;
     struct pl_piece *piece = &tokenizer->pieces[id];
-    size_t size = 0;
-    const char *name = piece->name == PL_NO_WORD
-                           ? content->text
-                           : pl_words_item(&tokenizer->names, piece->name, &size);
-    if (piece->name != PL_NO_WORD &&
-        (size != content->text_size || memcmp(name, content->text, size) != 0))
-        return pl_fail(reading->context, PL_BAD_DATA,
-                       "added token '%.100s' has the id of piece '%.*s'", content->text,
-                       (int)(size < 100 ? size : 100), name);
     piece->kind = pl_json_true(node, "special", false) ? PL_PIECE_SPECIAL : PL_PIECE_ADDED;
     piece->start = tokenizer->texts.size;
     piece->text_size = content->text_size;

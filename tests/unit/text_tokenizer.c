@@ -526,6 +526,12 @@ static void refusals(void)
             "t: model.unk_token is not in the vocabulary");
     refused("{\"added_tokens\":[{\"id\":0,\"content\":\"x\"}]," MODEL("", "\"a\":0", ""),
             "t: added token 'x' has the id of piece 'a'");
+    refused("{\"added_tokens\":[{\"id\":1,\"content\":\"x\"},{\"id\":1,\"content\":\"y\"}]," MODEL(
+                "", "\"a\":0", ""),
+            "t: added tokens 'x' and 'y' share id 1");
+    refused("{\"added_tokens\":[{\"id\":0,\"content\":\"a\"},{\"id\":0,\"content\":\"a\"}]," MODEL(
+                "", "\"a\":0", ""),
+            "t: added tokens 'a' and 'a' share id 0");
     refused(
         "{\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"use_regex\":false}," MODEL("", "\"a\":0", ""),
         "t: pre_tokenizer 'ByteLevel' is not supported");
