@@ -200,7 +200,7 @@ numbers() {
 @test "interrupted with a state: it stands where the text stops" {
     model gla
     lin-generate -n 1000000000 --prompt a --state state gla.plumb >first &
-    sleep 0.5
+    for _ in {1..600}; do [ -s first ] && break || sleep 0.1; done
     kill -TERM $!
     status=0
     wait $! || status=$?

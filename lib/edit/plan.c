@@ -122,6 +122,6 @@ enum pl_status pl_plan_tensor(struct pl_context *context, struct pl_select *sele
     status = cut(context, select, scene, name, &transform->slice);
     bool same_codec = !select->recode || (!header->chunked && header->codec == select->codec);
     plan->copy = pl_slice_is_whole(&transform->slice) && transform->from == transform->to &&
-                 same_codec && dims[0] == header->dims[0];
+                 same_codec && (header->rank == 0 || dims[0] == header->dims[0]);
     return status;
 }
