@@ -103,6 +103,7 @@ loss() {
     fails 3 'lin-train: forecaster.plumb: not a checkpoint of a training' lin-train --resume forecaster.plumb text
     head -c 3000 ck.plumb >cut.plumb
     run -4 lin-train --resume cut.plumb text
+    fails 2 'lin-train: --resume and --from exclude each other' lin-train -q --resume ck.plumb --from none.plumb text
     fails 5 "lin-train: cannot open 'none.plumb': No such file or directory" lin-train --resume none.plumb text
 }
 
@@ -193,8 +194,13 @@ loss() {
     timeout 60 lin-train -q --resume ck.plumb --log log text -o resumed.plumb
     wait
     [ "$(head -n 1 got)" = step,units,loss,valid_loss,rate,norm,seconds ]
+    cat ck.plumb | timeout 60 lin-train -q --checkpoint-every 0.0001 --resume - text >resumed.plumb
+    cmp whole.plumb resumed.plumb
+    timeout 60 lin-train -q --checkpoint-every 0.0001 --resume <(cat ck.plumb) text >resumed.plumb
+    cmp whole.plumb resumed.plumb
     timeout 60 lin-train -q --checkpoint-every 0.0001 --resume - text <ck.plumb >resumed.plumb
     cmp whole.plumb resumed.plumb
+    cat ck.plumb | fails 2 'lin-train: --shift is not for gla' lin-train -q --resume - --shift 2 text
 }
 
 @test "a model is made again from its history, resumed or not" {

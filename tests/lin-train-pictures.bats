@@ -72,6 +72,8 @@ beats() {
     lin-train -q $SMALL -s mean=0.3 --epochs 3 digits.plumb -o pre.plumb
     lin-train -q -m cnn --from pre.plumb --steps 0 digits.plumb | ts-diff - pre.plumb
     lin-train -q --from pre.plumb --epochs 2 --lr 0.003 digits.plumb -o fine.plumb
+    cat pre.plumb | lin-train -q --from - --epochs 2 --lr 0.003 digits.plumb | ts-diff - fine.plumb
+    lin-train -q --from <(cat pre.plumb) --epochs 2 --lr 0.003 digits.plumb | ts-diff - fine.plumb
     read -r pre before <<<"$(score pre.plumb)"
     read -r fine after <<<"$(score fine.plumb)"
     awk "BEGIN { exit !($after < $before) }"

@@ -110,27 +110,35 @@ static bool on_loop(const struct pl_model_type *type)
     return type->family != PL_FAMILY_LINEAR && type->family != PL_FAMILY_BASELINE;
 }
 
-/* The type of the model in a stream; what: it should be, for the message. */
-static enum pl_status type_of(struct pl_context *context, const char *path, const char *what,
-                              const struct pl_model_type **type)
+static enum pl_status prepare(struct pl_context *context, void *arguments)
 {
-    const struct pl_record *record;
-    struct pl_reader *reader = pl_reader_open(context, path, 0);
+    struct command *command = arguments;
+    struct pl_start *start = &command->train.start;
+    const char *resume = command->train.resume, *path = resume ? resume : command->picture.from;
+    if (resume && command->picture.from)
+        return pl_fail(context, PL_USAGE, "--resume and --from exclude each other");
+    return path ? pl_input_bundle(context, path, NULL, &start->source, &start->bundle) : PL_OK;
+}
+
+static void release(void *arguments)
+{
+    pl_bundle_release(&((struct command *)arguments)->train.start.bundle);
+}
+
+/* The type of the model that --resume or --from names. */
+static enum pl_status type_of_start(struct pl_context *context, const struct command *command,
+                                    const struct pl_model_type **type)
+{
+    const struct pl_bundle *bundle = &command->train.start.bundle;
+    const struct pl_meta_node *model = pl_bundle_document(bundle, "model");
     const char *name = "";
-    struct pl_meta meta = {0};
-    enum pl_status status = reader ? pl_reader_next(context, reader, &record) : context->status;
-    while (!status && record && strcmp(record->header.name, "model") != 0)
-        status = pl_reader_next(context, reader, &record);
-    if (!status && record)
-        status = pl_reader_meta(context, reader, &meta);
-    if (!status && meta.root)
-        status = pl_meta_text(context, meta.root, "type", &name);
-    *type = status ? NULL : pl_model_find(name);
-    if (!status && (!*type || !on_loop(*type)))
-        status = pl_fail(context, PL_BAD_DATA, "%s: not %s", path, what);
-    pl_meta_release(&meta);
-    pl_reader_close(reader);
-    return status;
+    if (model && pl_meta_text(context, model, "type", &name))
+        return pl_fail_at(context, "%s: meta model", bundle->source);
+    *type = pl_model_find(name);
+    return *type && on_loop(*type) ? PL_OK
+                                   : pl_fail(context, PL_BAD_DATA, "%s: not a %s", bundle->source,
+                                             command->train.resume ? "checkpoint of a training"
+                                                                   : "classifier to start with");
 }
 
 /* *type NULL: auto. */
@@ -143,11 +151,8 @@ static enum pl_status find_type(struct pl_context *context, const struct command
     *type = NULL;
     if (adapts && name)
         return pl_fail(context, PL_USAGE, "--model %s: MODEL says what it is", name);
-    if (!adapts && !name && command->train.resume &&
-        type_of(context, command->train.resume, "a checkpoint of a training", type))
-        return context->status;
-    if (!adapts && !name && !*type && command->picture.from &&
-        type_of(context, command->picture.from, "a classifier to start with", type))
+    if (!adapts && !name && command->train.start.bundle.source &&
+        type_of_start(context, command, type))
         return context->status;
     if (!adapts && !name && !*type)
         name = "nlinear";
@@ -286,6 +291,8 @@ int main(int argc, char **argv)
         .settings = settings,
         .setting_key = setting_key,
         .made = made,
+        .prepare = prepare,
+        .release = release,
         .refuse = refuse,
         .command_size = sizeof(struct command),
         .examples = examples,

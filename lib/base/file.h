@@ -70,6 +70,8 @@ struct pl_output {
 
 enum pl_status pl_output_open(struct pl_context *context, struct pl_output *output,
                               const char *path) PL_MUST_CHECK;
+/* Whether an output to path, a file or none yet, takes its place whole. */
+bool pl_output_replaces(const char *path);
 /* The failure names the output: "cannot write 'x': No space left on device". */
 enum pl_status pl_output_write(struct pl_context *context, const struct pl_output *output,
                                const void *bytes, size_t size) PL_MUST_CHECK;

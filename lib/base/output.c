@@ -233,6 +233,12 @@ enum pl_status pl_output_open(struct pl_context *context, struct pl_output *outp
     return status;
 }
 
+bool pl_output_replaces(const char *path)
+{
+    struct stat entry;
+    return !is_standard_output(path) && (stat(path, &entry) != 0 || S_ISREG(entry.st_mode));
+}
+
 /* Makes a rename in the path's folder last.  Folders that cannot be opened or synced are let be:
  * the file is there, and was synced itself. */
 static void sync_folder(const char *path)

@@ -244,20 +244,6 @@ enum pl_status pl_settings_scan(struct pl_context *context, struct pl_settings *
     return PL_OK;
 }
 
-/* Options that have an effect alone may be without one beside the others. */
-static enum pl_status refuse_misplaced(struct pl_context *context,
-                                       const struct pl_settings *settings)
-{
-    enum pl_status status = PL_OK;
-
-    for (size_t i = 0; settings->tool->refuse != NULL && status == PL_OK && i < settings->count;
-         i++)
-        if (settings->entries[i].source > 0 && !settings->entries[i].shared)
-            status = settings->tool->refuse(context, settings->command,
-                                            settings->entries[i].option->name);
-    return status;
-}
-
 /* --set KEY=VALUE */
 static enum pl_status set_by_key(struct pl_context *context, struct pl_settings *settings,
                                  const char *text)
@@ -322,7 +308,19 @@ enum pl_status pl_settings_apply(struct pl_context *context, struct pl_settings 
             settings->shared.set = NULL;
         }
     }
-    return status == PL_OK ? refuse_misplaced(context, settings) : status;
+    return status;
+}
+
+enum pl_status pl_settings_refuse(struct pl_context *context, const struct pl_settings *settings)
+{
+    enum pl_status status = PL_OK;
+
+    for (size_t i = 0; settings->tool->refuse != NULL && status == PL_OK && i < settings->count;
+         i++)
+        if (settings->entries[i].source > 0 && !settings->entries[i].shared)
+            status = settings->tool->refuse(context, settings->command,
+                                            settings->entries[i].option->name);
+    return status;
 }
 
 bool pl_settings_alone(const struct pl_settings *settings)

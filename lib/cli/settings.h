@@ -70,6 +70,10 @@ enum pl_status pl_settings_scan(struct pl_context *context, struct pl_settings *
 enum pl_status pl_settings_apply(struct pl_context *context,
                                  struct pl_settings *settings) PL_MUST_CHECK;
 
+/* Fails if an option was set that has no effect beside the others. */
+enum pl_status pl_settings_refuse(struct pl_context *context,
+                                  const struct pl_settings *settings) PL_MUST_CHECK;
+
 /* Checks the number of operands. */
 enum pl_status pl_settings_operands(struct pl_context *context,
                                     const struct pl_settings *settings) PL_MUST_CHECK;

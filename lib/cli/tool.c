@@ -168,7 +168,9 @@ static enum pl_status take_options(struct pl_run *run, struct pl_settings *setti
     run->common = settings->shared.common;
     run->progress.quiet = run->common.quiet;
     run->context.threads = (int)run->common.threads;
-    return status;
+    if (status == PL_OK && run->tool->prepare != NULL)
+        status = run->tool->prepare(&run->context, settings->command);
+    return status == PL_OK ? pl_settings_refuse(&run->context, settings) : status;
 }
 
 /* Without operands and with a person at the other end, waiting for input would look like a hang. */
@@ -260,6 +262,8 @@ int pl_tool_main(const struct pl_tool *tool, int argc, char **argv)
         return PL_SYSTEM;
     }
     status = serve(&run, &settings, argc, argv);
+    if (tool->release != NULL)
+        tool->release(settings.command);
     pl_settings_release(&settings);
     free(settings.command);
     status = finish_output(&run.context, status);

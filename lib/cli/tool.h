@@ -58,6 +58,10 @@ struct pl_tool {
     /* NULL, or gives all that the tool can make one by one, then false: --print-options made, from
      * which a man page is made. */
     bool (*made)(size_t index, struct pl_made *made);
+    /* NULL, or reads what the use of options depends on, once they are set and before they may be
+     * refused; release, called in the end, frees what it left in command. */
+    enum pl_status (*prepare)(struct pl_context *context, void *command);
+    void (*release)(void *command);
     /* NULL, or fails with PL_USAGE if the own option of that name has no effect beside the other
      * options: such an option may not be given, and --print-config leaves it out. */
     enum pl_status (*refuse)(struct pl_context *context, const void *command, const char *option);

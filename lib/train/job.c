@@ -8,12 +8,6 @@
 
 #include "base/number.h"
 #include "base/version.h"
-#include "formats/input.h"
-
-static bool is_resumed(const struct pl_job *job)
-{
-    return job->options->resume != NULL;
-}
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
@@ -32,10 +26,10 @@ static enum pl_status parse_time(struct pl_context *context, const char *option,
     return PL_OK;
 }
 
-/* A run that goes on saves where it came from, if that can be written to again. */
+/* A run that goes on saves where it came from, if that was a file and no pipe. */
 static const char *checkpoint_of(const struct pl_train_options *options)
 {
-    if (options->checkpoint || !options->resume || strcmp(options->resume, "-") == 0)
+    if (options->checkpoint || !options->resume || !pl_output_replaces(options->resume))
         return options->checkpoint;
     return options->resume;
 }
@@ -83,20 +77,17 @@ static enum pl_status check_seed(struct pl_job *job, const struct pl_meta_node *
     return PL_OK;
 }
 
-static enum pl_status open_checkpoint(struct pl_job *job)
+static enum pl_status take_checkpoint(struct pl_job *job)
 {
     struct pl_context *context = &job->run->context;
-    struct pl_source source;
-    if (pl_input_bundle(context, job->options->resume, NULL, &source, &job->resumed))
-        return context->status;
     const struct pl_meta_node *training =
-        pl_meta_find(pl_bundle_document(&job->resumed, "model"), "training");
+        pl_meta_find(pl_bundle_document(job->resumed, "model"), "training");
     const struct pl_meta_node *options = pl_meta_find(training, "options");
     if (!options || !pl_meta_find(training, "step"))
         return pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of a training",
-                       job->resumed.source);
+                       job->resumed->source);
     if (pl_recipe_resume(job->run, job->command, job->recipe, options) || check_seed(job, training))
-        return pl_fail_at(context, "%s", job->resumed.source);
+        return pl_fail_at(context, "%s", job->resumed->source);
     return PL_OK;
 }
 
@@ -104,7 +95,8 @@ enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 {
     struct pl_context *context = &job->run->context;
     job->recipe = recipe;
-    if (is_resumed(job) ? open_checkpoint(job) : pl_recipe_apply(job->run, job->command, recipe))
+    job->resumed = job->options->resume ? &job->options->start.bundle : NULL;
+    if (job->resumed ? take_checkpoint(job) : pl_recipe_apply(job->run, job->command, recipe))
         return context->status;
     job->loop.context = context;
     return make_options(context, job->options, &job->loop.options);
@@ -113,7 +105,6 @@ enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 void pl_job_close(struct pl_job *job)
 {
     pl_loop_release(&job->loop);
-    pl_bundle_release(&job->resumed);
 }
 
 /* ---- Writing ------------------------------------------------------------------------------- */
@@ -125,8 +116,8 @@ static enum pl_status write_history(struct pl_job *job, struct pl_writer *writer
     struct pl_context *context = &run->context;
     if (!run->common.history)
         return PL_OK;
-    if (is_resumed(job)) {
-        const struct pl_meta_node *history = pl_bundle_document(&job->resumed, "history");
+    if (job->resumed) {
+        const struct pl_meta_node *history = pl_bundle_document(job->resumed, "history");
         return history ? pl_writer_meta(context, writer, "history", history) : PL_OK;
     }
     struct pl_history history = {0};
@@ -228,18 +219,18 @@ static enum pl_status check_data(const struct pl_job *job)
     char sum[16];
     snprintf(sum, sizeof sum, "x%08x", (unsigned)job->data_sum);
     const char *recorded = sum;
-    const struct pl_meta_node *model = pl_bundle_document(&job->resumed, "model");
+    const struct pl_meta_node *model = pl_bundle_document(job->resumed, "model");
     if (pl_meta_int(context, model, "training.data", &data) ||
         pl_meta_text(context, model, "training.data_sum", &recorded))
-        return pl_fail_at(context, "%s: meta model", job->resumed.source);
+        return pl_fail_at(context, "%s: meta model", job->resumed->source);
     if (data != job->data)
         return pl_fail(context, PL_BAD_DATA,
                        "%s: the checkpoint is of a run on %" PRId64 " %s; these are %" PRId64,
-                       job->resumed.source, data, job->unit, job->data);
+                       job->resumed->source, data, job->unit, job->data);
     if (strcmp(recorded, sum) != 0)
         return pl_fail(context, PL_BAD_DATA,
                        "%s: the checkpoint is of a run on other data: their sum was %s and is %s",
-                       job->resumed.source, recorded, sum);
+                       job->resumed->source, recorded, sum);
     return PL_OK;
 }
 
@@ -270,9 +261,8 @@ static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
     loop->user = job;
     if (try_checkpoint(job) || pl_loop_start(loop))
         return context->status;
-    return is_resumed(job) && (check_data(job) || pl_loop_read(loop, &job->resumed))
-               ? context->status
-               : PL_OK;
+    return job->resumed && (check_data(job) || pl_loop_read(loop, job->resumed)) ? context->status
+                                                                                 : PL_OK;
 }
 
 enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)

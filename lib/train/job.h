@@ -14,9 +14,16 @@
 #define PL_TRAIN_JOB_H
 
 #include "cli/tool.h"
+#include "formats/input.h"
 #include "stream/history.h"
 #include "train/loop.h"
 #include "train/recipe.h"
+
+/* A model to go on with or to start with.  Its file is read once: it may be a pipe. */
+struct pl_start {
+    struct pl_source source;
+    struct pl_bundle bundle;
+};
 
 /* The options of lin-train that are about steps; what is not given comes from a recipe. */
 struct pl_train_options {
@@ -27,6 +34,7 @@ struct pl_train_options {
     const char *valid;  /* data to validate on */
     double valid_share; /* of the data, at its end, held out to validate on */
     const char *log, *checkpoint, *checkpoint_every, *resume;
+    struct pl_start start; /* what resume, or from of pictures, names */
 };
 
 /* Rows for a struct s whose member m is a struct pl_train_options. */
@@ -100,12 +108,12 @@ struct pl_job {
     enum pl_status (*inputs)(void *self, struct pl_context *context, struct pl_history *history);
     /* Set by the functions. */
     const char *const *recipe;
-    struct pl_bundle resumed; /* the checkpoint; without --resume, nothing */
+    const struct pl_bundle *resumed; /* the checkpoint; NULL without --resume */
     struct pl_loop loop;
 };
 
-/* Reads the checkpoint, if --resume names one, and sets the options that were not given: from it,
- * or from the recipe.  PL_USAGE lists the options that say otherwise than the checkpoint. */
+/* Sets the options that were not given: from the checkpoint, if --resume names one, or from the
+ * recipe.  PL_USAGE lists the options that say otherwise than the checkpoint. */
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe) PL_MUST_CHECK;
 
 /* Trains, then writes the model.  When it was stopped, the checkpoint is written, nothing else, and

@@ -54,7 +54,7 @@ static enum pl_status open_tokenizer(struct pl_language_work *work)
         work->tokenizer = pl_tokenizer_load(context, work->options->tokenizer);
     else if (lm->tokenizer)
         work->tokenizer = pl_tokenizer_parse(
-            context, work->given.source ? work->given.source : work->job.resumed.source,
+            context, work->given.source ? work->given.source : work->job.resumed->source,
             lm->tokenizer, lm->tokenizer_size);
     else
         return PL_OK;
@@ -222,7 +222,7 @@ static enum pl_status read_model(struct pl_language_work *work, const struct pl_
                                  const struct pl_list *settings)
 {
     struct pl_context *context = &work->job.run->context;
-    const struct pl_bundle *bundle = &work->job.resumed;
+    const struct pl_bundle *bundle = work->job.resumed;
     if (pl_lm_read(context, &work->lm, bundle))
         return context->status;
     if (type && type != work->lm.type)

@@ -47,9 +47,9 @@ struct work {
     const int64_t *epochs;
     struct pl_corrupt corrupt; /* kind NULL: none */
     struct pl_image_net net;
-    struct data data, valid, from; /* from: the model to start with, no pictures */
-    int64_t count;                 /* pictures to train on; those behind them are validated on */
-    int64_t *order;                /* of the pictures in pass number `pass`; [count] */
+    struct data data, valid;
+    int64_t count;  /* pictures to train on; those behind them are validated on */
+    int64_t *order; /* of the pictures in pass number `pass`; [count] */
     int64_t pass;
 };
 
@@ -203,7 +203,7 @@ static enum pl_status read_checkpoint(struct work *work, const struct pl_model_t
                                       const struct pl_list *settings)
 {
     struct pl_context *context = &work->job.run->context;
-    const struct pl_bundle *bundle = &work->job.resumed;
+    const struct pl_bundle *bundle = work->job.resumed;
     struct pl_image_net given = {0};
     if (pl_image_read(context, &work->net, bundle))
         return context->status;
@@ -222,16 +222,13 @@ static enum pl_status read_start(struct work *work, const struct pl_model_type *
                                  const struct pl_list *settings)
 {
     struct pl_context *context = &work->job.run->context;
-    struct data *from = &work->from;
     if (settings->count)
         return pl_fail(context, PL_USAGE, "--set %s: with --from the configuration is the model's",
                        settings->items[0]);
-    from->path = work->options->from;
-    if (pl_input_bundle(context, from->path, NULL, &from->source, &from->bundle) ||
-        pl_image_read(context, &work->net, &from->bundle))
+    if (pl_image_read(context, &work->net, &work->job.options->start.bundle))
         return context->status;
     if (type != work->net.type)
-        return pl_fail(context, PL_USAGE, "--from %s: it is a %s, not a %s", from->path,
+        return pl_fail(context, PL_USAGE, "--from %s: it is a %s, not a %s", work->options->from,
                        work->net.type->name, type->name);
     return PL_OK;
 }
@@ -258,22 +255,27 @@ static enum pl_status write_model(void *self, struct pl_context *context,
     return pl_image_write(context, &((struct work *)self)->net, training, writer);
 }
 
-static enum pl_status add_input(struct pl_context *context, const struct data *data,
+/* path NULL: there is no such input. */
+static enum pl_status add_input(struct pl_context *context, const char *path,
+                                const struct pl_source *source, const struct pl_bundle *bundle,
                                 struct pl_history *history)
 {
-    bool stream = data->source.format == PL_FORMAT_STREAM;
-    if (!data->path)
+    bool stream = source->format == PL_FORMAT_STREAM;
+    if (!path)
         return PL_OK;
-    return pl_history_input(context, history, data->path, data->source.sum,
-                            stream ? pl_bundle_document(&data->bundle, "history") : NULL);
+    return pl_history_input(context, history, path, source->sum,
+                            stream ? pl_bundle_document(bundle, "history") : NULL);
 }
 
 static enum pl_status add_inputs(void *self, struct pl_context *context, struct pl_history *history)
 {
     const struct work *work = self;
-    if (add_input(context, &work->data, history) || add_input(context, &work->valid, history))
+    const struct data *data = &work->data, *valid = &work->valid;
+    const struct pl_start *start = &work->job.options->start;
+    if (add_input(context, data->path, &data->source, &data->bundle, history) ||
+        add_input(context, valid->path, &valid->source, &valid->bundle, history))
         return context->status;
-    return add_input(context, &work->from, history);
+    return add_input(context, work->options->from, &start->source, &start->bundle, history);
 }
 
 /* ---- A run --------------------------------------------------------------------------------- */
@@ -344,7 +346,6 @@ enum pl_status pl_train_picture(struct pl_run *run, void *command, struct pl_tra
     free(work.order);
     close_data(&work.data);
     close_data(&work.valid);
-    pl_bundle_release(&work.from.bundle);
     pl_image_release(&work.net);
     return status;
 }

@@ -94,6 +94,8 @@ static enum pl_status parse(const char *const *arguments)
     if (status == PL_OK)
         status = pl_settings_apply(&context, &settings);
     if (status == PL_OK)
+        status = pl_settings_refuse(&context, &settings);
+    if (status == PL_OK)
         status = pl_settings_operands(&context, &settings);
     return status;
 }
