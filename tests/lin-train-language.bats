@@ -185,6 +185,11 @@ loss() {
 @test "a checkpoint that cannot be written is found before the first step" {
     fails 5 "lin-train: cannot write 'none/ck.plumb': No such file or directory" \
         lin-train -q $SMALL --steps 2 --checkpoint none/ck.plumb text
+    mkfifo pipe
+    for path in pipe - /dev/null; do
+        fails 2 "lin-train: --checkpoint $path: must be a file, which each checkpoint replaces" \
+            timeout 60 lin-train -q $SMALL --steps 2 --checkpoint $path text
+    done
 }
 
 @test "a run that is resumed logs to a pipe, and from a pipe has nowhere to save" {

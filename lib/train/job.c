@@ -38,6 +38,10 @@ static enum pl_status make_options(struct pl_context *context,
                                    const struct pl_train_options *options,
                                    struct pl_loop_options *loop)
 {
+    if (options->checkpoint && !pl_output_replaces(options->checkpoint))
+        return pl_fail(context, PL_USAGE,
+                       "--checkpoint %s: must be a file, which each checkpoint replaces",
+                       options->checkpoint);
     *loop = (struct pl_loop_options){
         .steps = options->steps,
         .accumulate = options->accumulate,
