@@ -43,6 +43,8 @@ beats() {
     lin-train -q $SMALL --steps 5 --valid digits.plumb --eval-every 2 --log log.csv digits.plumb >m.plumb
     [ "$(awk -F, '$4 != "" { print $1 }' log.csv | tr '\n' ' ')" = 'step 2 4 5 ' ]
     lin-train --explain -m mlp -s widths=none digits.plumb | grep -qx 'parameters: 650'
+    ([ "$CHECKER" ] || ulimit -v 4000000; lin-train --explain -m mlp -s widths=300000,300000 digits.plumb >plan)
+    grep -q '^training_state_bytes: [0-9]\{13\}$' plan
     fails 2 'lin-train: --steps and --epochs exclude each other' lin-train $SMALL --steps 2 --epochs 3 digits.plumb
     fails 2 'lin-train: --seq is not for cnn' lin-train $SMALL --seq 3 digits.plumb
     fails 2 'lin-train: --flip is not for nlinear' lin-train --flip digits.plumb
@@ -95,6 +97,23 @@ beats() {
         lin-train -m resnet --resume ck.plumb -s widths=6 digits.plumb
     ts-select -n images digits.plumb -o bare.plumb
     fails 3 'lin-train: bare.plumb: there are no labels' lin-train -q --resume ck.plumb bare.plumb
+    ts-select --no-history digits.plumb | gzip >again.gz # the same pictures, in another file
+    lin-train -q --resume ck.plumb again.gz | cmp - whole.plumb
+    img-corrupt --type gaussian_noise --amount 0.1 digits.plumb -o other.plumb
+    fails_like 3 'lin-train: ck.plumb: the checkpoint is of a run on other data: their sum was x* and is x*' \
+        lin-train -q --resume ck.plumb other.plumb
+}
+
+@test "a run that holds pictures out is resumed without them" {
+    local options="$SMALL --valid-share 0.3 --steps 2000"
+    lin-train -q $options digits.plumb -o whole.plumb
+    lin-train -q $options --checkpoint ck.plumb --checkpoint-every 0.01s digits.plumb >/dev/null &
+    for _ in $(seq 500); do [ -e ck.plumb ] && break; sleep 0.01; done
+    kill -KILL $!
+    wait
+    lin-train --resume ck.plumb digits.plumb 2>report | cmp - whole.plumb
+    grep -q ' 1258 pictures of 10 classes$' report
+    grep -q ', validation ' report
 }
 
 @test "what cannot be learned from" {
@@ -103,6 +122,15 @@ tensor 'images' (ts-import --images makes one)" lin-train -m cnn "$TOP/data/co2.
     ts-select -n images digits.plumb -o bare.plumb
     fails 3 'lin-train: bare.plumb: there are no labels' lin-train -m cnn bare.plumb
     fails 3 'lin-train: digits.plumb: label 9, but the model has 5 classes' lin-train -m cnn -s classes=5 digits.plumb
+    fails 3 'lin-train: digits.plumb: --valid-share 0.0005 of 1797 pictures is none of them' \
+        lin-train -m cnn --valid-share 0.0005 digits.plumb
+    fails 2 'lin-train: --valid and --valid-share exclude each other' \
+        lin-train -m cnn --valid digits.plumb --valid-share 0.5 digits.plumb
+    # ulimit: if the check failed, so would the first large block, with another message
+    run --separate-stderr -5 sh -c '[ "$CHECKER" ] || ulimit -v 4000000; lin-train -m mlp -s widths=300000,300000 digits.plumb'
+    [[ $stderr =~ ^'lin-train: out of memory: the training state takes '[0-9.]*' GB, the machine has ' ]]
+    fails_like 6 'lin-train: diverged at step 2: the loss is 74.17*; a lower --lr may help' \
+        lin-train -q -m mlp -s widths=none --optimiser sgd --momentum 0 --lr 100 --steps 9 digits.plumb # above 20 ln 11
     run -6 --separate-stderr lin-train -q -m mlp --lr 1e9 --steps 50 digits.plumb
     [[ $stderr == *diverged* ]]
 }

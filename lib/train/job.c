@@ -3,6 +3,7 @@
 #include "train/job.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,6 +39,8 @@ static enum pl_status make_options(struct pl_context *context,
                                    const struct pl_train_options *options,
                                    struct pl_loop_options *loop)
 {
+    if (options->valid && options->valid_share > 0)
+        return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
     if (options->checkpoint && !pl_output_replaces(options->checkpoint))
         return pl_fail(context, PL_USAGE,
                        "--checkpoint %s: must be a file, which each checkpoint replaces",
@@ -109,6 +112,30 @@ enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 void pl_job_close(struct pl_job *job)
 {
     pl_loop_release(&job->loop);
+}
+
+/* ---- What families ask ---------------------------------------------------------------------- */
+
+double pl_training_bytes(const struct pl_parameters *parameters)
+{
+    return 4.0 * (double)sizeof(pl_real) * (double)parameters->elements;
+}
+
+enum pl_status pl_job_parameters(const struct pl_job *job, struct pl_parameters *parameters,
+                                 double deviation)
+{
+    const struct pl_common *common = &job->run->common;
+    struct pl_context *context = &job->run->context;
+    if (common->explain)
+        return PL_OK;
+    if (pl_memory_check(context, pl_training_bytes(parameters), "the training state"))
+        return context->status;
+    return pl_parameters_start(context, parameters, (uint64_t)common->seed, deviation);
+}
+
+double pl_diverged_loss(int64_t choices)
+{
+    return 20 * log((double)choices + 1); /* of one choice too it is above 0 */
 }
 
 /* ---- Writing ------------------------------------------------------------------------------- */

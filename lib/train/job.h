@@ -116,6 +116,17 @@ struct pl_job {
  * recipe.  PL_USAGE lists the options that say otherwise than the checkpoint. */
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe) PL_MUST_CHECK;
 
+/* Bytes of weights, gradients and the two means of AdamW. */
+double pl_training_bytes(const struct pl_parameters *parameters);
+
+/* Gives parameters the values they start with, once it is known that the machine has room to train
+ * them.  With --explain they have none: sizes are known without. */
+enum pl_status pl_job_parameters(const struct pl_job *job, struct pl_parameters *parameters,
+                                 double deviation) PL_MUST_CHECK;
+
+/* A loss above this one has diverged: twenty times that of guessing among so many choices. */
+double pl_diverged_loss(int64_t choices);
+
 /* Trains, then writes the model.  When it was stopped, the checkpoint is written, nothing else, and
  * the tool ends by the signal. */
 enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer) PL_MUST_CHECK;

@@ -35,9 +35,6 @@ static const char *const transfer_recipe[] = {
 /* Of AdamW where few parameters are trained for a short time. */
 #define ADAPT_BETA2 0.999
 
-/* A loss far above that of a model that knows nothing, ln(vocabulary), has diverged. */
-#define DIVERGED 20
-
 bool pl_language_adapts(const struct pl_language_options *language)
 {
     return language->lora || language->transfer;
@@ -73,8 +70,6 @@ static enum pl_status open_data(struct pl_language_work *work)
     const struct pl_run *run = work->job.run;
     struct pl_context *context = &work->job.run->context;
     const struct pl_train_options *options = work->job.options;
-    if (options->valid && options->valid_share > 0)
-        return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
     if (open_tokenizer(work) ||
         pl_corpus_open(context, &work->corpus, data_operand(work), work->tokenizer))
         return context->status;
@@ -241,17 +236,10 @@ static enum pl_status expect(struct pl_language_work *work, struct pl_corpus *co
                             lm->tokenizer, lm->tokenizer_size);
 }
 
-/* Of weights, gradients and the two means of AdamW. */
-static double training_bytes(const struct pl_lm *lm)
-{
-    return 4.0 * (double)sizeof(pl_real) * (double)lm->parameters.elements;
-}
-
 static enum pl_status make_model(struct pl_language_work *work, const struct pl_model_type *type,
                                  const struct pl_list *settings)
 {
-    struct pl_run *run = work->job.run;
-    struct pl_context *context = &run->context;
+    struct pl_context *context = &work->job.run->context;
     struct pl_lm *lm = &work->lm;
     if (pl_lm_init(context, lm, type, settings->items, settings->count, work->corpus.vocabulary))
         return context->status;
@@ -262,12 +250,7 @@ static enum pl_status make_model(struct pl_language_work *work, const struct pl_
         if (!lm->tokenizer)
             return context->status;
     }
-    if (run->common.explain) /* sizes are known without values */
-        return PL_OK;
-    if (pl_memory_check(context, training_bytes(lm), "the training state"))
-        return context->status;
-    return pl_parameters_start(context, &lm->parameters, (uint64_t)run->common.seed,
-                               pl_lm_options(lm)->init);
+    return pl_job_parameters(&work->job, &lm->parameters, pl_lm_options(lm)->init);
 }
 
 static enum pl_status write_model(void *self, struct pl_context *context,
@@ -321,7 +304,7 @@ static enum pl_status explain(struct pl_language_work *work)
         work->lm.type->name, work->lm.parameters.elements, work->corpus.vocabulary,
         work->corpus.count, train->steps, tokens,
         tokens * (double)train->steps / (double)work->corpus.count,
-        6e-9 * products(&work->lm) * tokens, bytes, training_bytes(&work->lm));
+        6e-9 * products(&work->lm) * tokens, bytes, pl_training_bytes(&work->lm.parameters));
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
     pl_buffer_release(&text);
@@ -381,7 +364,7 @@ static enum pl_status train(struct pl_language_work *work, const struct pl_model
     if (!work->squares || freeze(work))
         return context->status;
     work->job.objective.units = work->batches.batch * work->batches.length;
-    work->job.objective.most_loss = DIVERGED * log((double)work->corpus.vocabulary + 1);
+    work->job.objective.most_loss = pl_diverged_loss(work->corpus.vocabulary);
     work->job.objective.parameters = &work->lm.parameters;
     if (work->options->transfer)
         work->job.objective.most_loss = INFINITY;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "autograd/ops.h"
+#include "base/crc32.h"
 #include "formats/input.h"
 #include "image/augment.h"
 #include "image/corrupt.h"
@@ -26,9 +27,6 @@ static const char *const recipe[] = {
     "steps=",          "epochs=5", "batch=100",     "lr=0.001", "schedule=constant", "warmup=0",
     "optimiser=adamw", "wd=0",     "clip=0",        "min-lr=0", "valid-share=",      "corrupt=",
     "shift=0",         "flip=no",  PL_TRAIN_RECIPE, NULL};
-
-/* A loss far above that of a net that knows nothing, ln(classes), has diverged. */
-#define DIVERGED 100
 
 #define BETA2    0.999
 #define MOMENTUM 0.1 /* of the running averages of norms */
@@ -159,16 +157,39 @@ static enum pl_status open_data(struct work *work)
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
     const struct pl_train_options *options = work->job.options;
-    if (options->valid && options->valid_share > 0)
-        return pl_fail(context, PL_USAGE, "--valid and --valid-share exclude each other");
-    if (open_pictures(context, &work->data, pl_run_operand(run, 0)) ||
-        (options->valid && open_pictures(context, &work->valid, options->valid)))
+    if (open_pictures(context, &work->data, pl_run_operand(run, 0)))
         return context->status;
-    const int64_t all = work->data.pictures.count;
-    work->count = all - (int64_t)floor(options->valid_share * (double)all);
+    return options->valid ? open_pictures(context, &work->valid, options->valid) : PL_OK;
+}
+
+static int64_t held_out(const struct work *work)
+{
+    return (int64_t)floor(work->job.options->valid_share * (double)work->data.pictures.count);
+}
+
+/* After the share of a checkpoint, if there is one, was taken. */
+static enum pl_status hold_out(struct work *work)
+{
+    struct pl_context *context = &work->job.run->context;
+    const struct pl_pictures *pictures = &work->data.pictures;
+    const double share = work->job.options->valid_share;
+    work->count = pictures->count - held_out(work);
+    if (share > 0 && work->count == pictures->count)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: --valid-share %g of %" PRId64 " pictures is none of them",
+                       pictures->source, share, pictures->count);
     work->order = pl_new(context, (size_t)work->count, sizeof *work->order);
     work->pass = -1;
     return work->order ? PL_OK : context->status;
+}
+
+/* Of what is trained on, however it is stored. */
+static uint32_t data_sum(const struct work *work)
+{
+    const struct pl_pictures *pictures = &work->data.pictures;
+    const size_t count = (size_t)pictures->count;
+    return pl_crc32(pl_crc32(0, pictures->pixels, count * (size_t)picture_size(work)),
+                    pictures->labels, count * sizeof *pictures->labels);
 }
 
 /* Steps that make the passes asked for, unless they were given or are those of a checkpoint. */
@@ -182,7 +203,8 @@ static enum pl_status count_steps(struct work *work)
         return PL_OK;
     if (pl_recipe_apply(run, work->job.command, recipe))
         return run->context.status;
-    const double views = (double)*work->epochs * (double)work->count;
+    const double views =
+        (double)*work->epochs * (double)(work->data.pictures.count - held_out(work));
     options->steps = (int64_t)ceil(views / (double)(options->batch * options->accumulate));
     return PL_OK;
 }
@@ -236,8 +258,7 @@ static enum pl_status read_start(struct work *work, const struct pl_model_type *
 static enum pl_status make_model(struct work *work, const struct pl_model_type *type,
                                  const struct pl_list *settings)
 {
-    struct pl_run *run = work->job.run;
-    struct pl_context *context = &run->context;
+    struct pl_context *context = &work->job.run->context;
     struct pl_image_net *net = &work->net;
     if (work->job.options->resume)
         return read_checkpoint(work, type, settings);
@@ -245,8 +266,7 @@ static enum pl_status make_model(struct work *work, const struct pl_model_type *
         return read_start(work, type, settings);
     if (pl_image_init(context, net, type, settings->items, settings->count, &work->data.pictures))
         return context->status;
-    return pl_parameters_start(context, &net->parameters, (uint64_t)run->common.seed,
-                               pl_image_options(net)->init);
+    return pl_job_parameters(&work->job, &net->parameters, pl_image_options(net)->init);
 }
 
 static enum pl_status write_model(void *self, struct pl_context *context,
@@ -294,7 +314,8 @@ static enum pl_status explain(struct work *work)
         "\nsteps: %" PRId64 "\npasses_over_data: %.4g\nmodel_bytes: %.0f\n"
         "training_state_bytes: %.0f\n",
         work->net.type->name, work->net.parameters.elements, pl_image_options(&work->net)->classes,
-        work->count, train->steps, views / (double)work->count, bytes, 4 * bytes);
+        work->count, train->steps, views / (double)work->count, bytes,
+        pl_training_bytes(&work->net.parameters));
     if (!status)
         status = pl_run_text_output(run, text.data, text.size);
     pl_buffer_release(&text);
@@ -306,20 +327,19 @@ static enum pl_status train(struct work *work, const struct pl_model_type *type,
 {
     struct pl_run *run = work->job.run;
     struct pl_context *context = &run->context;
-    if (open_data(work) || count_steps(work) || pl_job_open(&work->job, recipe) ||
+    if (open_data(work) || count_steps(work) || pl_job_open(&work->job, recipe) || hold_out(work) ||
         open_corruption(work) || pl_blas_open(context) || make_model(work, type, settings) ||
         pl_image_fits(context, &work->net, &work->data.pictures) ||
         (work->valid.path && pl_image_fits(context, &work->net, &work->valid.pictures)))
         return context->status;
     work->job.loop.options.optimiser.beta2 = BETA2;
     work->job.objective.units = work->job.options->batch;
-    work->job.objective.most_loss = DIVERGED;
+    work->job.objective.most_loss = pl_diverged_loss(pl_image_options(&work->net)->classes);
     work->job.objective.parameters = &work->net.parameters;
     work->job.objective.validate =
         work->valid.path || work->count < work->data.pictures.count ? validate : NULL;
     work->job.data = work->data.pictures.count;
-    work->job.data_sum = work->data.source.format == PL_FORMAT_STREAM ? work->data.bundle.sum
-                                                                      : work->data.source.sum;
+    work->job.data_sum = data_sum(work);
     if (run->common.explain)
         return explain(work);
     pl_run_note(run, "%s: %" PRId64 " parameters; %s: %" PRId64 " pictures of %" PRId64 " classes",
