@@ -32,7 +32,7 @@ struct conv2d {
     int64_t tall, wide, inputs;             /* window, and all it sees: tall wide channels */
     int64_t strip, part;                    /* rows of P; pictures of a part */
     pl_real *weights;                       /* [filters, inputs] */
-    pl_real *patches;                       /* [slots, strip, inputs], twice that backward */
+    pl_real *patches;                       /* [slots, strip, inputs] */
     pl_real *partial;                       /* [parts, filters (inputs + 1)]: dW, then db */
 };
 
