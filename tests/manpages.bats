@@ -105,9 +105,10 @@ same_text() {
     done
 }
 
-@test "the README lists every tool" {
+@test "the README and plumbline(7) list every tool" {
     for tool in "$TOP"/tools/*.c; do
         grep -q "^| \`$(basename "$tool" .c)\`" "$TOP/README.md" || echo "$tool"
+        grep -q "^\.Xr $(basename "$tool" .c) 1" "$TOP/man/man7/plumbline.7" || echo "$tool"
     done >"$T/missing"
     cat "$T/missing"
     [ ! -s "$T/missing" ]

@@ -282,7 +282,7 @@ int main(int argc, char **argv)
 {
     static const struct pl_tool tool = {
         .name = "lin-train",
-        .summary = "train a forecaster on a series, or a language model on text",
+        .summary = "train a forecaster of series, a language model or a classifier of pictures",
         .operands = "[[MODEL] DATA]",
         .most = 2,
         .options = options,
