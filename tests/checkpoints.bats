@@ -173,7 +173,7 @@ llama_folder() {
         ts-import sharded
     llama_folder tied ',"tie_word_embeddings":true' \
         's/^lm_head.weight.*/model.layers.0.self_attn.rotary_emb.inv_freq 1/'
-    ! ts-import tied | ts-info | grep -q lm_head
+    ! ts-import tied | ts-info | grep -q lm_head || return 1
     llama_folder qwen '' 's/^\(.*\.\)\([qkv]\)_proj.weight \([0-9]\),4/&\n\1\2_proj.bias \3/'
     sed -i s/llama/qwen2/ qwen/config.json
     ts-import qwen >qwen.plumb

@@ -129,7 +129,7 @@ options() {
         local option
         for option in output threads seed memory lock history quiet explain; do
             "$1" --print-options table | grep -q "^$option	" && continue
-            ! "$1" --help | grep -E "^ .*--(no-)?$option( |\$)" || return
+            ! "$1" --help | grep -E "^ .*--(no-)?$option( |\$)" || return 1
             case $option in
             history) fails 2 "$1: --no-history has no effect here" "$1" --no-history ;;
             quiet | explain) fails 2 "$1: --$option has no effect here" "$1" "--$option" ;;
@@ -142,8 +142,8 @@ options() {
 
 @test "no letter and no name twice in one tool" {
     twice() {
-        ! "$1" --print-options table | cut -f 1 | sort | uniq -d | grep . &&
-            ! "$1" --print-options table | cut -f 2 | grep -v -e - | sort | uniq -d | grep .
+        ! "$1" --print-options table | cut -f 1 | sort | uniq -d | grep . || return 1
+        ! "$1" --print-options table | cut -f 2 | grep -v -e - | sort | uniq -d | grep . || return 1
     }
     each twice
 }
@@ -188,8 +188,8 @@ options() {
     done
     sections() {
         "$1" -c "$T/config.yaml" --print-config >"$T/out" || return
-        ! "$1" --print-options keys | grep -q '^quiet$' || grep -q '^quiet: false$' "$T/out" || return
-        ! "$1" --print-options keys | grep -q '^threads$' || grep -q '^threads: 2$' "$T/out" || return
+        ! "$1" --print-options keys | grep -q '^quiet$' || grep -q '^quiet: false$' "$T/out" || return 1
+        ! "$1" --print-options keys | grep -q '^threads$' || grep -q '^threads: 2$' "$T/out" || return 1
         "$1" -c "$T/config.yaml" -q --print-config | grep -q '^quiet: true$'
     }
     each sections

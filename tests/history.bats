@@ -28,7 +28,7 @@ again() {
     ts-import sst.csv | ts-select -n 's*' | lin-train -q -L 36 -H 12 -o m.plumb
     again m.plumb
     [ "$(grep -c ' |$' script)" = 2 ]
-    ! grep -q mktemp script
+    ! grep -q mktemp script || return 1
 }
 
 @test "a model trained from a CSV file; idle options are not in its history" {

@@ -22,7 +22,7 @@ setup() {
     img-corrupt --type gaussian_noise --no-history digits.plumb -o a.plumb
     img-corrupt --type gaussian_noise --severity 3 --no-history digits.plumb | cmp - a.plumb
     img-corrupt --type gaussian_noise --amount 0.08 --no-history digits.plumb | cmp - a.plumb
-    ! img-corrupt --type gaussian_noise --seed 1 digits.plumb | ts-diff -q - a.plumb
+    ! img-corrupt --type gaussian_noise --seed 1 digits.plumb | ts-diff -q - a.plumb || return 1
     img-corrupt --type gaussian_noise --amount 0 digits.plumb | ts-diff - digits.plumb
     img-corrupt --type saturate digits.plumb | ts-diff - digits.plumb # grey has no colour
 }
@@ -34,7 +34,7 @@ setup() {
         ts-info | grep -q '^small *u8 *\[2, 2, 3\]'
     cat digits.plumb digits.plumb | img-corrupt --type shot_noise -o two.plumb
     ts-check two.plumb | grep -q 'ok, 2 segments, 4 tensors'
-    ! ts-diff -q <(ts-select --segment 1 two.plumb) <(ts-select --segment 2 two.plumb)
+    ! ts-diff -q <(ts-select --segment 1 two.plumb) <(ts-select --segment 2 two.plumb) || return 1
     img-corrupt --type fog --severity 5 digits.plumb -o fog.plumb
     ts-info --history fog.plumb | sh | ts-diff - fog.plumb
 }

@@ -66,7 +66,7 @@ lin-convert: next: lin-train --attention-transfer MODEL TEXT, which takes 300 st
     [ "$(ts-info s2.plumb | grep -c 'lora_[ab]')" = 16 ]
     lin-convert --merge-lora s2.plumb >s3.plumb
     ts-check s3.plumb
-    ! ts-info s3.plumb | grep -q lora
+    ! ts-info s3.plumb | grep -q lora || return 1
     a=$(nats --seq 48 s2.plumb text) b=$(nats --seq 48 s3.plumb text)
     holds "($a - $b) ^ 2 < 1e-10 && $a != $(nats --seq 48 s1.plumb text)"
     lin-train -q --lora q,k,v,o --seq 48 --steps 2 t.plumb text | lin-convert --merge-lora |

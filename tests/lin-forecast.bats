@@ -140,10 +140,13 @@ make_noise() {
     lin-forecast --follow --csv "$T/m.plumb" - <"$T/in" >"$T/out" &
     exec 8>"$T/in" 9<"$T/out"
     head -n 31 "$T/s.csv" >&8
-    read -r -t 5 line <&9 && [ "$line" = v ]
-    read -r -t 5 line <&9 && read -r -t 5 line <&9
+    read -r -t 5 line <&9
+    [ "$line" = v ]
+    read -r -t 5 line <&9
+    read -r -t 5 line <&9
     sed -n 32p "$T/s.csv" >&8
-    read -r -t 5 line <&9 && read -r -t 5 line <&9
+    read -r -t 5 line <&9
+    read -r -t 5 line <&9
     exec 8>&-
     wait $!
     exec 9<&-

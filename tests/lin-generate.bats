@@ -49,9 +49,11 @@ numbers() {
     [ "$(lin-generate gla.plumb | wc -c)" = 200 ]
     [ "$(lin-generate -n 0 gla.plumb | wc -c)" = 0 ]
     lin-generate -n 9 --echo --prompt 'to be' gla.plumb >echoed
-    [ "$(head -c 5 echoed)" = 'to be' ] && [ "$(wc -c <echoed)" = 14 ]
+    [ "$(head -c 5 echoed)" = 'to be' ]
+    [ "$(wc -c <echoed)" = 14 ]
     lin-generate -n 9 --prompt 'to be' gla.plumb | cmp - <(tail -c 9 echoed)
-    lin-generate -n 9 --prompt 'to be' -o out gla.plumb && cmp out <(tail -c 9 echoed)
+    lin-generate -n 9 --prompt 'to be' -o out gla.plumb
+    cmp out <(tail -c 9 echoed)
     lin-generate -n 9 --prompt 'to be' <gla.plumb | cmp - out
 }
 
@@ -99,7 +101,8 @@ numbers() {
         lin-train -q -m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --tokenizer $tokenizer.json --seq 8 \
             --batch 8 --steps 60 --lr 0.02 text >$tokenizer.plumb
         lin-generate -n 5 --echo --prompt 'to be' $tokenizer.plumb >echoed
-        [ "$(head -c 5 echoed)" = 'to be' ] && [ "$(wc -c <echoed)" -ge 10 ]
+        [ "$(head -c 5 echoed)" = 'to be' ]
+        [ "$(wc -c <echoed)" -ge 10 ]
         lin-generate -n 20 --prompt 'to be' $tokenizer.plumb >whole
         rm -f state
         lin-generate -n 6 --prompt 'to be' --state state $tokenizer.plumb >parts
@@ -116,9 +119,9 @@ numbers() {
     model gla
     lin-generate -n 40 --prompt a gla.plumb >drawn
     lin-generate -n 40 --prompt a -j 1 gla.plumb | cmp - drawn
-    ! lin-generate -n 40 --prompt a --seed 1 gla.plumb | cmp -s - drawn
+    ! lin-generate -n 40 --prompt a --seed 1 gla.plumb | cmp -s - drawn || return 1
     lin-generate -n 40 --prompt a --temperature 0 gla.plumb >greedy
-    ! cmp -s greedy drawn
+    ! cmp -s greedy drawn || return 1
     lin-generate -n 40 --prompt a --temperature 0 --seed 1 gla.plumb | cmp - greedy
     lin-generate -n 40 --prompt a --top-k 1 gla.plumb | cmp - greedy
     lin-generate -n 40 --prompt a --top-p 1e-9 gla.plumb | cmp - greedy
@@ -126,7 +129,7 @@ numbers() {
     lin-generate -n 40 --prompt a --top-k 256 gla.plumb >ordered # all stay, in another order
     [ "$(wc -c <ordered)" = 40 ]
     lin-generate -n 40 --prompt a --top-k 3 --top-p 0.9 --temperature 5 gla.plumb >few
-    ! cmp -s few greedy
+    ! cmp -s few greedy || return 1
 }
 
 @test "a text that is gone on with is the text that was not interrupted" {

@@ -42,14 +42,14 @@ loss() {
     lin-train -q $SMALL --batch 8 --steps 5 --no-history seventeen -o eight.plumb
     lin-train -q $SMALL --batch 2 --accumulate 4 --steps 5 --no-history seventeen -o two.plumb
     ts-diff --atol 1e-4 eight.plumb two.plumb
-    ! ts-diff -q eight.plumb <(lin-train -q $SMALL --batch 8 --steps 4 seventeen)
+    ! ts-diff -q eight.plumb <(lin-train -q $SMALL --batch 8 --steps 4 seventeen) || return 1
 }
 
 @test "sgd, schedules and clipping do something" {
     lin-train -q $SMALL --steps 5 --log base.csv text >base.plumb
     for option in '--optimiser sgd' '--schedule linear' '--warmup 0.9' '--min-lr 0.5' '--wd 0.5' '--clip 0.01' '--seed 7'; do
         lin-train -q $SMALL --steps 5 $option text >other.plumb
-        ! ts-diff -q base.plumb other.plumb || return
+        ! ts-diff -q base.plumb other.plumb || return 1
     done
     lin-train -q $SMALL --steps 4 --schedule constant --warmup 2 --lr 0.5 --log rate.csv text >m.plumb
     [ "$(cut -d, -f 5 rate.csv | tr '\n' ' ')" = 'rate 0.25 0.5 0.5 0.5 ' ]

@@ -72,11 +72,14 @@ setup() {
     ts-import <in 3>&- | ts-select -n load 3>&- | ts-select --cast f32 3>&- | ts-export -f csv >out 3>&- &
     exec 8>in 9<out
     { echo time,load,wind && for h in 00 01 02 03; do echo "2024-01-01 $h:00,1$h,5"; done; } >&8
-    read -r -t 10 line <&9 && [ "$line" = time,load ]
-    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 00:00,100" ]
+    read -r -t 10 line <&9
+    [ "$line" = time,load ]
+    read -r -t 10 line <&9
+    [ "$line" = "2024-01-01 00:00,100" ]
     for h in 01 02 03; do read -r -t 10 line <&9; done
     echo "2024-01-01 04:00,17,5" >&8
-    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 04:00,17" ]
+    read -r -t 10 line <&9
+    [ "$line" = "2024-01-01 04:00,17" ]
     exec 8>&- 9<&-
     wait $! || true
 }
@@ -118,8 +121,8 @@ setup() {
             sh -c 'gzip -c bike.plumb | lin-train -q -L 24 -H 6 --missing gap >m.plumb' || return
         fails 5 "lin-train: cannot write '$text': $reason" \
             sh -c 'zcat data/bike.csv.gz | lin-train -q -L 24 -H 6 --missing gap >m.plumb' || return
-        ! command -v gnuplot >/dev/null ||
-            fails 5 "ts-plot: $text: cannot write: $reason" sh -c 'ts-plot -q -f svg bike.plumb >bike.svg'
+        command -v gnuplot >/dev/null || return 0
+        fails 5 "ts-plot: $text: cannot write: $reason" sh -c 'ts-plot -q -f svg bike.plumb >bike.svg'
     }
     no_room || { umount full; false; }
     umount full

@@ -29,7 +29,7 @@ setup() {
     rws-patch -q --remove blur patched.plumb | rws-patch -q --remove noise | ts-diff - clean.plumb
     rws-patch -q --remove all patched.plumb -o back.plumb
     ts-diff back.plumb clean.plumb
-    ! ts-info back.plumb | grep -q rws
+    ! ts-info back.plumb | grep -q rws || return 1
     # what is left is what it would have been without
     rws-patch -q clean.plumb blur.plumb -o blurred.plumb
     rws-patch -q --remove noise patched.plumb | ts-diff - blurred.plumb
@@ -54,7 +54,7 @@ rws-patch: blur: scale 3, 7 tensors' sh -c 'rws-patch --average clean.plumb nois
     rws-patch -q --no-undo clean.plumb noise.plumb:0.25 -o a.plumb
     cp noise.plumb again.plumb
     ts-info --meta rws a.plumb | grep -q 'undo: false'
-    ! ts-info a.plumb | grep -q rws.undo
+    ! ts-info a.plumb | grep -q rws.undo || return 1
     rws-extract -q --pre pre.plumb --name noise2 clean.plumb noisy.plumb -o again.plumb
     rws-patch -q --no-undo a.plumb again.plumb:0.5 2>/dev/null >b.plumb
     rws-patch -q clean.plumb noise.plumb:0.75 | ts-diff --rtol 1e-5 --atol 1e-7 - b.plumb

@@ -138,8 +138,10 @@ END
     csv 'a\n1\n2\n'
     head -c 600 s.plumb >cut.plumb
     run ts-export -o out.csv cut.plumb
-    [ "$status" = 4 ] && [ ! -e out.csv ]
-    ts-export -o out.csv s.plumb && says $'a\n1\n2' cat out.csv
+    [ "$status" = 4 ]
+    [ ! -e out.csv ]
+    ts-export -o out.csv s.plumb
+    says $'a\n1\n2' cat out.csv
 }
 
 @test "series of the test data come back byte for byte" {

@@ -280,14 +280,18 @@ stamped() {
     (exec ts-import <"$T/in" | ts-export >"$T/out") &
     exec 8>"$T/in" 9<"$T/out"
     printf 'time,load,w\n2024-01-01 00:00,1,a\n' >&8
-    read -r -t 10 line <&9 && [ "$line" = time,load,w ]
-    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 00:00,1,a" ]
+    read -r -t 10 line <&9
+    [ "$line" = time,load,w ]
+    read -r -t 10 line <&9
+    [ "$line" = "2024-01-01 00:00,1,a" ]
     printf '2024-01-01 01:00,2,b\n2024-01-01 ' >&8
-    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 01:00,2,b" ]
+    read -r -t 10 line <&9
+    [ "$line" = "2024-01-01 01:00,2,b" ]
     printf '02:00,3,a\n' >&8
-    read -r -t 10 line <&9 && [ "$line" = "2024-01-01 02:00,3,a" ]
+    read -r -t 10 line <&9
+    [ "$line" = "2024-01-01 02:00,3,a" ]
     exec 8>&-
-    ! read -r -t 10 line <&9
+    ! read -r -t 10 line <&9 || return 1
     exec 9<&-
     wait
 }

@@ -306,7 +306,8 @@ training_bytes: 4424448" cat plan
             vq-train -q -m $method --codes 600 --steps 5 --no-history -j $j "$parrot" --patch 4x4 -o cb$j 2>/dev/null
             vq-encode --no-history -j $j cb$j "$parrot" -o codes$j
         done
-        cmp cb1 cb3 && cmp codes1 codes3
+        cmp cb1 cb3
+        cmp codes1 codes3
     done
     vq-train -q --no-history --codes 20 --steps 40 --seed 1 rows.plumb -o seeded
     run -1 ts-diff -q seeded many
@@ -395,7 +396,8 @@ coded() {
     { head -c $((at + 128)) codes; printf X; tail -c +$((at + 130)) codes; } >flipped
     status=0
     vq-decode cb flipped -o none 2>err || status=$?
-    [ $status = 3 ] && [ "$(wc -l <err)" = 1 ]
+    [ $status = 3 ]
+    [ "$(wc -l <err)" = 1 ]
     fails 4 'vq-decode: standard input: stream ended without an end record' \
         sh -c "head -c $at codes | vq-decode cb - -o none"
     [ ! -e none ]
