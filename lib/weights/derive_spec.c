@@ -321,13 +321,24 @@ static enum pl_status add_state_mixer(struct derivation *derivation, const char 
     return status ? status : tie_heads(derivation, prefix, &names, false);
 }
 
-/* The axes of a mixer's tensor that touch the residual stream of dim channels. */
+static bool ends_with(const char *name, const char *end)
+{
+    const size_t size = strlen(name), rest = strlen(end);
+    return size >= rest && strcmp(name + size - rest, end) == 0;
+}
+
+/* The axes of a mixer's tensor that touch the residual stream of dim channels: o_proj adds to it,
+ * with its bias and the outer half of an adapter; all other maps read it, an adapter's with its
+ * inner half. */
 static const char *mixer_axes(const char *name, const struct pl_tensor *tensor, int64_t dim)
 {
     static const char *const fixed[] = {"~", "~", "~ ~", "~ ~ ~", "~ ~ ~ ~"};
-    if (tensor->rank == 2 && strcmp(name, "o_proj.weight") == 0)
-        return "residual ~";
-    if (tensor->rank == 2 && tensor->dims[1] == dim && strcmp(name, "gk_proj.1.weight") != 0)
+    const bool out = strncmp(name, "o_proj.", 7) == 0, outer = ends_with(name, ".lora_b");
+    if (out && tensor->rank == 1)
+        return "residual";
+    if (out && tensor->rank == 2)
+        return ends_with(name, ".lora_a") ? "~ ~" : "residual ~";
+    if (tensor->rank == 2 && tensor->dims[1] == dim && !outer)
         return "~ residual";
     return tensor->rank <= 4 ? fixed[tensor->rank] : "~ ~ ~ ~ ~";
 }
