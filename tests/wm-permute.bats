@@ -173,6 +173,26 @@ END
     [[ "$stderr" == *"no tensor 'perm.layer_0_mlp' of 40 integers"* ]]
 }
 
+@test "a model that can be unpatched is not reordered, and no order has what is no weight" {
+    rws-extract -q --pre a.plumb --keep 1 --name n b.plumb c.plumb -o n.plumb
+    rws-patch -q c.plumb n.plumb:0.1 2>log -o patched.plumb
+    name=$(ts-info patched.plumb | sed -n 's/^\(rws.undo.[^ :]*\) .*/\1/p' | head -n 1)
+    for command in "wm-permute --pass-unlisted b.plumb patched.plumb" \
+        "wm-permute --interpolate 0.5 patched.plumb b.plumb"; do
+        fails 3 "wm-permute: patched.plumb: '$name': a signature that can be taken off again does not follow another order; take it off first (rws-patch --remove all), or put it in with --no-undo" \
+            $command
+    done
+    rws-patch -q --no-undo c.plumb n.plumb:0.1 2>log | wm-permute -q b.plumb - | ts-check -q
+    # a moment of the optimiser's, as it were
+    ts-import -q --images "$TOP/data/digits-images.gz" --labels "$TOP/data/digits-labels.gz" -o digits.plumb
+    for s in 1 2 3; do lin-train -q -m mlp --set widths=8 --steps 1 --seed $s digits.plumb -o m$s.plumb; done
+    rws-extract -q --pre m1.plumb --keep 1 --name n m2.plumb m3.plumb | rws-patch -q m3.plumb - 2>log |
+        ts-select --drop 'rws.undo.*weight' --drop 'rws.undo.sig*' --rename 'rws.undo.*=optim.*' - -o moment.plumb
+    printf '%s\n' 'tensors:' '  optim.layer0.bias: [~]' >spec.yaml
+    fails 3 "wm-permute: 'optim.layer0.bias' is no weight of the model" wm-permute --pass-unlisted \
+        --method ste --steps 1 --data digits.plumb --spec spec.yaml moment.plumb - <moment.plumb
+}
+
 @test "options that contradict each other" {
     fails 2 'wm-permute: expected two models at least' wm-permute
     fails 2 'wm-permute: --inverse needs --apply' wm-permute --inverse a.plumb b.plumb

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/model_stream.h"
+
 enum { NAME_SIZE = 256 };
 
 static const char ending[] = "_proj.weight";
@@ -249,7 +251,8 @@ static enum pl_status write_plain(struct pl_context *context, const struct pl_me
 
 static bool is_kept(const char *name)
 {
-    return strncmp(name, "optim.", 6) != 0 && !is_adapter(name);
+    const enum pl_tensor_role role = pl_model_role(name);
+    return role == PL_ROLE_TOKENIZER || (role == PL_ROLE_WEIGHT && !is_adapter(name));
 }
 
 static enum pl_status merge(struct pl_context *context, const struct pl_bundle *bundle,
@@ -260,7 +263,7 @@ static enum pl_status merge(struct pl_context *context, const struct pl_bundle *
     int64_t parameters = 0;
     for (size_t i = 0; i < bundle->tensor_count; i++)
         if (is_kept(bundle->tensors[i].name) &&
-            strcmp(bundle->tensors[i].name, "tokenizer.json") != 0)
+            pl_model_role(bundle->tensors[i].name) == PL_ROLE_WEIGHT)
             parameters += pl_tensor_count(&bundle->tensors[i].tensor);
     enum pl_status status = write_plain(context, model, parameters, writer);
     for (size_t i = 0; i < bundle->tensor_count && !status; i++) {

@@ -6,6 +6,15 @@
 
 #include "autograd/parameters.h"
 
+enum pl_tensor_role pl_model_role(const char *name)
+{
+    if (strncmp(name, "optim.", 6) == 0)
+        return PL_ROLE_OPTIMISER;
+    if (strncmp(name, "rws.undo.", 9) == 0)
+        return PL_ROLE_UNDO;
+    return strcmp(name, "tokenizer.json") == 0 ? PL_ROLE_TOKENIZER : PL_ROLE_WEIGHT;
+}
+
 /* ---- Configuration ----------------------------------------------------------------------- */
 
 /* NULL when it names none of that family. */
@@ -131,8 +140,7 @@ static enum pl_status complain_shape(struct pl_context *context, struct pl_buffe
 
 static bool is_extra(const struct pl_parameters *parameters, const char *name)
 {
-    return strncmp(name, "optim.", 6) != 0 && strncmp(name, "rws.undo.", 9) != 0 &&
-           strcmp(name, "tokenizer.json") != 0 && !pl_parameter_find(parameters, name);
+    return pl_model_role(name) == PL_ROLE_WEIGHT && !pl_parameter_find(parameters, name);
 }
 
 static enum pl_status compare_names(struct pl_context *context,

@@ -11,6 +11,15 @@
 #include "stream/bundle.h"
 #include "stream/writer.h"
 
+/* What a tensor is to the model whose stream it is in, by its name. */
+enum pl_tensor_role {
+    PL_ROLE_WEIGHT,
+    PL_ROLE_OPTIMISER, /* `optim.*`: state of a training that can be resumed */
+    PL_ROLE_UNDO,      /* `rws.undo.*`: what a signature replaced */
+    PL_ROLE_TOKENIZER  /* `tokenizer.json` */
+};
+enum pl_tensor_role pl_model_role(const char *name);
+
 /* The type that `meta: model` names if it is of that family, else NULL. */
 const struct pl_model_type *pl_model_type_of(const struct pl_bundle *bundle,
                                              enum pl_model_family family);
@@ -37,9 +46,9 @@ enum pl_status pl_parameters_write(struct pl_context *context,
                                    const struct pl_parameters *parameters,
                                    struct pl_writer *writer) PL_MUST_CHECK;
 
-/* Takes the values from the tensors of a bundle, of any float dtype; records named `optim.*`,
- * `rws.undo.*` and `tokenizer.json` are left alone.  type: for messages.  PL_BAD_DATA lists all
- * that are missing, unknown or of the wrong shape, and names the first that is not finite. */
+/* Takes the values from the weights of a bundle, of any float dtype; other tensors are left alone.
+ * type: for messages.  PL_BAD_DATA lists all that are missing, unknown or of the wrong shape, and
+ * names the first that is not finite. */
 enum pl_status pl_parameters_read(struct pl_context *context, struct pl_parameters *parameters,
                                   const struct pl_bundle *bundle, const char *type) PL_MUST_CHECK;
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "models/model_stream.h"
 #include "weights/permutation_spec.h"
 
 /* What is being checked, and what was found so far. */
@@ -91,6 +92,8 @@ static void check_tensor(struct lint *lint, const struct pl_spec_tensor *place)
         miss(lint, "'%s' is not in %s", place->name, lint->models[0]->source);
         return;
     }
+    if (pl_model_role(place->name) != PL_ROLE_WEIGHT)
+        miss(lint, "'%s' is no weight of the model", place->name);
     if (!pl_dtype_is_float(tensor->dtype))
         miss(lint, "'%s' holds no float numbers", place->name);
     if (tensor->rank != place->rank)
@@ -152,7 +155,8 @@ static void check_coverage(struct lint *lint, const struct pl_bundle *model)
     struct pl_buffer names = {0};
     for (size_t i = 0; i < model->tensor_count && !lint->status; i++) {
         const struct pl_bundle_tensor *tensor = &model->tensors[i];
-        if (pl_dtype_is_float(tensor->tensor.dtype) && strncmp(tensor->name, "optim.", 6) != 0 &&
+        if (pl_dtype_is_float(tensor->tensor.dtype) &&
+            pl_model_role(tensor->name) == PL_ROLE_WEIGHT &&
             pl_spec_find_tensor(lint->spec, tensor->name) < 0)
             lint->status = pl_buffer_printf(lint->context, &names, "%s'%s'", names.size ? ", " : "",
                                             tensor->name);

@@ -98,10 +98,10 @@ enum pl_status pl_spec_write(struct pl_context *context, const struct pl_permuta
                              struct pl_meta *meta) PL_MUST_CHECK;
 
 /* Checks the specification against the models and sets the sizes of its groups: every tensor of it
- * is in every model, with one rank and shape; a group has one size everywhere and is on at most one
- * axis of a tensor, and so is an attention layer; heads divide their groups; every tensor of
- * floating point in the first model is in the specification, but for names that begin with "optim."
- * (unlisted: those may be missing). PL_BAD_DATA lists all that is wrong. */
+ * is a weight of every model, with one rank and shape; a group has one size everywhere and is on at
+ * most one axis of a tensor, and so is an attention layer; heads divide their groups; every weight
+ * of floating point in a model is in the specification (unlisted: some may be missing).
+ * PL_BAD_DATA lists all that is wrong. */
 enum pl_status pl_spec_lint(struct pl_context *context, struct pl_permutation_spec *spec,
                             const struct pl_bundle *const *models, size_t count,
                             bool unlisted) PL_MUST_CHECK;

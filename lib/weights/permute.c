@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "models/model_stream.h"
 #include "weights/permutation_stream.h"
 
 enum { SPEC_MOST = 16 << 20 };
@@ -125,6 +126,20 @@ static enum pl_status read_spec(struct pl_context *context, struct pl_permute *p
     return status;
 }
 
+/* What a signature replaced would stand in the old order, and be put back into the new one. */
+static enum pl_status refuse_patched(struct pl_context *context, const struct pl_bundle *model)
+{
+    for (size_t i = 0; i < model->tensor_count; i++)
+        if (pl_model_role(model->tensors[i].name) == PL_ROLE_UNDO)
+            return pl_fail(context, PL_BAD_DATA,
+                           "%s: '%s': a signature that can be taken off again does not follow "
+                           "another order; take it off first (rws-patch --remove all), or put it "
+                           "in with --no-undo",
+                           model->source, model->tensors[i].name);
+    return PL_OK;
+}
+
+/* The models beside the specification and beside each other. */
 static enum pl_status lint(struct pl_context *context, struct pl_permute *permute)
 {
     const struct pl_bundle **models = pl_new(context, permute->count, sizeof *models);
@@ -156,6 +171,8 @@ enum pl_status pl_permute_open(struct pl_context *context, struct pl_permute *pe
         status = read_shares(context, permute);
     for (size_t m = 0; m < permute->count && !status; m++)
         status = pl_weights_open(context, &permute->weights[m], permute->weights[m].path);
+    for (size_t m = 0; m < permute->count && !status; m++)
+        status = refuse_patched(context, &permute->weights[m].bundle);
     if (!status)
         status = read_spec(context, permute);
     if (!status)

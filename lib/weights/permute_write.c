@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/version.h"
+#include "models/model_stream.h"
 #include "weights/gather.h"
 #include "weights/merge.h"
 #include "weights/permutation_stream.h"
@@ -123,7 +124,7 @@ static enum pl_status edit(struct pl_context *context, void *user, const char *n
     const struct target *target = user;
     const int64_t at = pl_spec_find_tensor(&target->permute->spec, name);
     (void)tensor;
-    *edited = at >= 0 || strncmp(name, "optim.", 6) == 0;
+    *edited = at >= 0 || pl_model_role(name) == PL_ROLE_OPTIMISER;
     return at >= 0 && writer ? write_tensor(context, target, (size_t)at, writer) : PL_OK;
 }
 
