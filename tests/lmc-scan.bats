@@ -151,6 +151,28 @@ near() {
     fails 2 "lmc-scan: only one of the inputs can be '-'" lmc-scan - - digits.plumb
 }
 
+@test "models that do not compute the same with the same weights" {
+    net t 3 --set activation=tanh
+    not_alike="meta model: activation is 'tanh', and 'relu' in a.plumb: with the same weights they do not compute the same"
+    fails 3 "lmc-scan: t.plumb: $not_alike" lmc-scan a.plumb t.plumb digits.plumb
+    fails 3 "lmc-scan: t.plumb: $not_alike" lmc-scan --base t.plumb a.plumb b.plumb digits.plumb
+    fails 3 "wm-permute: t.plumb: $not_alike" wm-permute --method ste --data digits.plumb a.plumb t.plumb
+    for stride in 1 4; do
+        lin-train -q -m cnn --set head=mean --set widths=4 --set pool=1 --set stride=$stride --steps 1 digits.plumb -o s$stride.plumb
+    done
+    fails 3 "wm-permute: s4.plumb: meta model: stride is '4', and '1' in s1.plumb: with the same weights they do not compute the same" \
+        wm-permute --method activations --data digits.plumb s1.plumb s4.plumb
+    net deep 1 --set widths=24,24,10
+    fails 3 "lmc-scan: 'layer3.weight' is not in a.plumb; 'layer3.bias' is not in a.plumb" \
+        lmc-scan --base deep.plumb a.plumb b.plumb digits.plumb
+}
+
+@test "the common start is an input, too" {
+    lmc-scan -q --points 2 --no-align --no-predict --base c.plumb c.plumb d.plumb digits.plumb -o line.plumb
+    says 2 sh -c 'ts-info --meta history line.plumb | grep -c "name: c.plumb"'
+    fails 2 "lmc-scan: only one of the inputs can be '-'" lmc-scan --base - a.plumb b.plumb - <digits.plumb
+}
+
 @test "the shipped pair: the figures of the reference" {
     long_under_valgrind
     need_data data/vision/models/mlp512/a.safetensors data/vision/mnist/t10k-images-idx3-ubyte.gz

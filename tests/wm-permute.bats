@@ -173,6 +173,19 @@ END
     [[ "$stderr" == *"no tensor 'perm.layer_0_mlp' of 40 integers"* ]]
 }
 
+@test "models that do not compute the same with the same weights" {
+    net two 1 heads=2 kv-heads=1 && net near 1 norm-eps=1e-5 && net chunked 1 chunk=16
+    fails 3 "wm-permute: two.plumb: meta model: heads is '2', and '4' in a.plumb: with the same weights they do not compute the same" \
+        wm-permute a.plumb two.plumb
+    run -3 --separate-stderr wm-permute --mean b.plumb c.plumb near.plumb
+    [[ "$stderr" == *"near.plumb: meta model: norm-eps is '1e-05', and '1e-06' in b.plumb"* ]]
+    # what only speed depends on may differ, and weights alone say nothing
+    wm-permute -q a.plumb chunked.plumb | ts-check -q
+    ts-select -n '*.weight' b.plumb | ts-export -f safetensors -o b.safetensors
+    wm-permute -q --permutation-out p.plumb a.plumb b.plumb -o b2.plumb
+    wm-permute -q --heads 4 b.safetensors a.plumb | ts-check -q
+}
+
 @test "a model that can be unpatched is not reordered, and no order has what is no weight" {
     rws-extract -q --pre a.plumb --keep 1 --name n b.plumb c.plumb -o n.plumb
     rws-patch -q c.plumb n.plumb:0.1 2>log -o patched.plumb

@@ -13,6 +13,7 @@
 
 struct command {
     struct pl_scan_options scan;
+    const char *base; /* the model that both were trained from; NULL: not known */
     int norms, chord;
     bool json;
 };
@@ -40,7 +41,7 @@ static const struct pl_option options[] = {
             "scan each layer by itself, too, all others as in A and as in B"),
     PL_FLAG(struct command, scan.terms, "terms", 0, "no",
             "part the excess half-way into its exact terms"),
-    PL_TEXT(struct command, scan.base, "base", 0, NULL, "FORK",
+    PL_TEXT(struct command, base, "base", 0, NULL, "FORK",
             "the model that both were trained from: where they lie as seen from it", "fork.plumb"),
     PL_FLAG(struct command, json, "json", 0, "no", "print the report as one JSON object"),
     PL_OPTIONS_END,
@@ -105,9 +106,11 @@ static enum pl_status write_history(struct pl_run *run, const struct pl_scan *sc
     struct pl_history history = {0};
     enum pl_status status = pl_history_start(context, &history, run->tool->name, PL_VERSION,
                                              run->argc, run->argv, run->common.seed);
-    for (int i = 0; i < 3 && !status; i++) {
+    for (int i = 0; i < PL_SCAN_INPUTS && !status; i++) {
         const bool stream = scan->sources[i].format == PL_FORMAT_STREAM;
-        status = pl_history_input(context, &history, run->operands[i],
+        if (!scan->paths[i])
+            continue;
+        status = pl_history_input(context, &history, scan->paths[i],
                                   stream ? scan->bundles[i].sum : scan->sources[i].sum,
                                   pl_bundle_document(&scan->bundles[i], "history"));
     }
@@ -119,14 +122,13 @@ static enum pl_status write_history(struct pl_run *run, const struct pl_scan *sc
 
 static enum pl_status scan_line(struct pl_run *run, struct pl_scan *scan)
 {
-    const char *const paths[] = {run->operands[0], run->operands[1], run->operands[2]};
     int inputs = 0;
-    for (int i = 0; i < 3; i++)
-        inputs += strcmp(paths[i], "-") == 0;
+    for (int i = 0; i < PL_SCAN_INPUTS; i++)
+        inputs += scan->paths[i] && strcmp(scan->paths[i], "-") == 0;
     if (inputs > 1)
         return pl_fail(&run->context, PL_USAGE, "only one of the inputs can be '-'");
     pl_progress_start(&run->progress, "scanning", "evaluations", 0);
-    enum pl_status status = pl_scan_open(&run->context, scan, paths);
+    enum pl_status status = pl_scan_open(&run->context, scan);
     return status ? status : pl_scan_run(&run->context, scan);
 }
 
@@ -152,7 +154,11 @@ static enum pl_status write_stream(struct pl_run *run, struct pl_scan *scan)
 static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
     struct command *command = arguments;
-    struct pl_scan scan = {.options = &command->scan, .step = say_step, .user = run};
+    struct pl_scan scan = {
+        .options = &command->scan,
+        .paths = {run->operands[0], run->operands[1], run->operands[2], command->base},
+        .step = say_step,
+        .user = run};
     command->scan.reset = command->norms == 1;
     command->scan.mean_chord = command->chord == 1;
     const bool text = command->json || pl_run_to_terminal(run);

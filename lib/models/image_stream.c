@@ -45,6 +45,11 @@ enum pl_status pl_image_read(struct pl_context *context, struct pl_image_net *ne
                              const struct pl_bundle *bundle)
 {
     *net = (struct pl_image_net){0};
+    if (!pl_image_is(bundle))
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: expected a classifier of pictures (mlp, cnn, resnet), found %s; "
+                       "weights become one by ts-import --model",
+                       bundle->source, pl_bundle_kind(bundle));
     if (read_document(context, net, bundle) ||
         pl_parameters_read(context, &net->parameters, bundle, net->type->name))
         return pl_fail_at(context, "%s", bundle->source);

@@ -17,8 +17,8 @@ enum pl_status pl_image_write(struct pl_context *context, const struct pl_image_
                               const struct pl_meta_node *training,
                               struct pl_writer *writer) PL_MUST_CHECK;
 
-/* Reads what pl_image_write wrote.  PL_BAD_DATA lists all parameters that do not fit.  The bundle
- * may be released afterwards. */
+/* Reads what pl_image_write wrote.  PL_BAD_DATA for what is no classifier, and lists all parameters
+ * that do not fit.  The bundle may be released afterwards. */
 enum pl_status pl_image_read(struct pl_context *context, struct pl_image_net *net,
                              const struct pl_bundle *bundle) PL_MUST_CHECK;
 

@@ -99,6 +99,57 @@ enum pl_status pl_model_settings(struct pl_context *context, struct pl_arena *ar
     return status;
 }
 
+/* ---- Comparing ----------------------------------------------------------------------------- */
+
+/* Settings whose value in words may differ though the models do not. */
+static bool is_told_otherwise(const char *key)
+{
+    static const char *const keys[] = {
+        "init",  "chunk",    "aux",      "aux-mode",                /* of training and speed */
+        "mlp",   "kv-heads", "head-dim", "v-heads",  "feature-dim", /* 0, or what it stands for */
+        "dense", "widths",   "kernel",   "blocks"                   /* one number, or one a layer */
+    };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (strcmp(key, keys[i]) == 0)
+            return true;
+    return false;
+}
+
+static enum pl_status compare_setting(struct pl_context *context,
+                                      const struct pl_bundle *bundles[2],
+                                      const struct pl_meta_node *a, const struct pl_meta_node *b)
+{
+    if (!a || !b || a->kind != PL_META_SCALAR || b->kind != PL_META_SCALAR ||
+        strcmp(a->text, b->text) == 0)
+        return PL_OK;
+    return pl_fail(context, PL_BAD_DATA,
+                   "%s: meta model: %s is '%s', and '%s' in %s: with the same weights they do not "
+                   "compute the same",
+                   bundles[1]->source, a->key, b->text, a->text, bundles[0]->source);
+}
+
+enum pl_status pl_model_compare(struct pl_context *context, const struct pl_bundle *a,
+                                const struct pl_bundle *b)
+{
+    static const char *const paths[] = {"type", "lora.alpha"};
+    const struct pl_bundle *bundles[] = {a, b};
+    const struct pl_meta_node *of_a = pl_bundle_document(a, "model");
+    const struct pl_meta_node *of_b = pl_bundle_document(b, "model");
+    enum pl_status status = PL_OK;
+    if (!of_a || !of_b)
+        return PL_OK;
+    for (size_t i = 0; i < sizeof paths / sizeof *paths && !status; i++)
+        status = compare_setting(context, bundles, pl_meta_find(of_a, paths[i]),
+                                 pl_meta_find(of_b, paths[i]));
+    const struct pl_meta_node *map = pl_meta_find(of_a, "configuration");
+    of_b = pl_meta_find(of_b, "configuration");
+    for (const struct pl_meta_node *node = map && of_b ? map->child : NULL; node && !status;
+         node = node->next)
+        if (node->key && !is_told_otherwise(node->key))
+            status = compare_setting(context, bundles, node, pl_meta_find(of_b, node->key));
+    return status;
+}
+
 /* ---- Parameters -------------------------------------------------------------------------- */
 
 enum pl_status pl_parameters_write(struct pl_context *context,

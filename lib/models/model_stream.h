@@ -37,6 +37,12 @@ enum pl_status pl_model_settings(struct pl_context *context, struct pl_arena *ar
                                  const struct pl_meta_node *root, enum pl_model_family family,
                                  struct pl_model_settings *settings) PL_MUST_CHECK;
 
+/* PL_BAD_DATA, with the setting and both values, when the documents `model` say that two models of
+ * the same tensors do not compute the same with the same weights.  What the shapes tell, and what
+ * only training or speed depends on, is not compared; nor is a model without such a document. */
+enum pl_status pl_model_compare(struct pl_context *context, const struct pl_bundle *a,
+                                const struct pl_bundle *b) PL_MUST_CHECK;
+
 /* Starts the document `model` and returns its root, for the caller to add to. */
 struct pl_meta_node *pl_model_document(struct pl_context *context, struct pl_meta *meta,
                                        const struct pl_model_type *type, const void *options,

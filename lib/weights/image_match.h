@@ -8,6 +8,7 @@
 #include "weights/match.h"
 
 /* Puts B's units in the order in which their activations are most like A's, each group by itself;
+ * the nets have one configuration (pl_model_compare);
  * spatial places are rows, too, and a group that is seen behind several layers has the rows of all.
  * Groups that no activation shows stay as they are. */
 enum pl_status pl_match_activations(struct pl_context *context,

@@ -147,8 +147,12 @@ static enum pl_status lint(struct pl_context *context, struct pl_permute *permut
         return context->status;
     for (size_t m = 0; m < permute->count; m++)
         models[m] = &permute->weights[m].bundle;
-    enum pl_status status =
-        pl_spec_lint(context, &permute->spec, models, permute->count, permute->options->unlisted);
+    enum pl_status status = PL_OK;
+    for (size_t m = 1; m < permute->count && !status; m++)
+        status = pl_model_compare(context, models[0], models[m]);
+    if (!status)
+        status = pl_spec_lint(context, &permute->spec, models, permute->count,
+                              permute->options->unlisted);
     free(models);
     return status;
 }

@@ -30,13 +30,7 @@ enum pl_status pl_permute_read_net(struct pl_context *context, const struct pl_p
                                    size_t model, const struct pl_permute_pictures *pictures,
                                    struct pl_image_net *net)
 {
-    const struct pl_bundle *bundle = &permute->weights[model].bundle;
-    if (!pl_image_is(bundle))
-        return pl_fail(context, PL_BAD_DATA,
-                       "%s: expected a classifier of pictures (mlp, cnn, resnet), found %s; "
-                       "weights become one by ts-import --model",
-                       bundle->source, pl_bundle_kind(bundle));
-    if (pl_image_read(context, net, bundle))
+    if (pl_image_read(context, net, &permute->weights[model].bundle))
         return context->status;
     return pl_image_fits(context, net, &pictures->all);
 }

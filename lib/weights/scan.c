@@ -8,6 +8,7 @@
 
 #include "models/image_score.h"
 #include "models/image_stream.h"
+#include "models/model_stream.h"
 #include "tensor/real.h"
 
 static const double thresholds[] = {0, 0.3, 0.6};
@@ -23,35 +24,32 @@ static enum pl_status list_tensors(struct pl_context *context, struct pl_permuta
     for (size_t i = 0; i < model->tensor_count && !status; i++) {
         const struct pl_bundle_tensor *tensor = &model->tensors[i];
         if (pl_dtype_is_float(tensor->tensor.dtype) && tensor->tensor.rank <= 4 &&
-            strncmp(tensor->name, "optim.", 6) != 0 && strncmp(tensor->name, "rws.", 4) != 0)
+            pl_model_role(tensor->name) == PL_ROLE_WEIGHT)
             status = pl_spec_add(context, spec, axes[tensor->tensor.rank], "%s", tensor->name);
     }
     return status;
 }
 
-static enum pl_status read_model(struct pl_context *context, struct pl_scan *scan, int index)
+/* Every tensor of one is in the other. */
+static enum pl_status compare_tensors(struct pl_context *context, const struct pl_bundle *one,
+                                      const struct pl_bundle *other)
 {
-    if (!pl_image_is(&scan->bundles[index]))
-        return pl_fail(
-            context, PL_BAD_DATA,
-            "%s: expected a classifier of pictures (mlp, cnn, resnet), found %s; weights "
-            "become one by ts-import --model",
-            scan->bundles[index].source, pl_bundle_kind(&scan->bundles[index]));
-    return pl_image_read(context, &scan->nets[index], &scan->bundles[index]);
-}
-
-static enum pl_status compare_models(struct pl_context *context, struct pl_scan *scan)
-{
-    const struct pl_bundle *models[] = {&scan->bundles[0], &scan->bundles[1]};
+    const struct pl_bundle *models[] = {one, other};
     struct pl_permutation_spec spec = {0};
-    enum pl_status status = list_tensors(context, &spec, models[0]);
+    enum pl_status status = list_tensors(context, &spec, one);
     if (!status)
         status = pl_spec_lint(context, &spec, models, 2, true);
     pl_spec_release(&spec);
-    if (!status && pl_image_flat_count(&scan->nets[0]) != pl_image_flat_count(&scan->nets[1]))
-        status = pl_fail(context, PL_BAD_DATA, "%s and %s differ in their tensors",
-                         models[0]->source, models[1]->source);
     return status;
+}
+
+static enum pl_status compare_models(struct pl_context *context, const struct pl_bundle *a,
+                                     const struct pl_bundle *b)
+{
+    enum pl_status status = pl_model_compare(context, a, b);
+    if (!status)
+        status = compare_tensors(context, a, b);
+    return status ? status : compare_tensors(context, b, a);
 }
 
 static enum pl_status evaluate(struct pl_context *context, void *user, const pl_real *theta,
@@ -75,30 +73,51 @@ static enum pl_status flatten(struct pl_context *context, struct pl_scan *scan,
     return PL_OK;
 }
 
-enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan,
-                            const char *const paths[3])
+/* The model's parameters, one behind the other; it is like A. */
+static enum pl_status read_model(struct pl_context *context, struct pl_scan *scan, int input,
+                                 const pl_real **flat)
 {
-    enum pl_status status = pl_blas_open(context);
-    for (int i = 0; i < 3 && !status; i++)
-        status = pl_input_bundle(context, paths[i], NULL, &scan->sources[i], &scan->bundles[i]);
-    for (int i = 0; i < 2 && !status; i++)
-        status = read_model(context, scan, i);
+    const struct pl_bundle *bundle = &scan->bundles[input];
+    struct pl_image_net net = {0};
+    enum pl_status status = pl_image_read(context, &net, bundle);
+    if (!status && input != PL_SCAN_A)
+        status = compare_models(context, &scan->bundles[PL_SCAN_A], bundle);
     if (!status)
-        status = compare_models(context, scan);
-    if (!status)
-        status = pl_image_read(context, &scan->work, &scan->bundles[0]);
-    if (!status)
-        status = pl_pictures_read(context, &scan->pictures, &scan->bundles[2]);
+        status = flatten(context, scan, &net, flat);
+    pl_image_release(&net);
+    return status;
+}
+
+static enum pl_status read_pictures(struct pl_context *context, struct pl_scan *scan)
+{
+    enum pl_status status =
+        pl_pictures_read(context, &scan->pictures, &scan->bundles[PL_SCAN_DATA]);
     if (!status)
         status = pl_image_fits(context, &scan->work, &scan->pictures);
     if (!status && !scan->pictures.labels)
         status = pl_fail(context, PL_BAD_DATA, "%s: there are no labels", scan->pictures.source);
     if (!status && scan->pictures.count == 0)
         status = pl_fail(context, PL_BAD_DATA, "%s: there are no pictures", scan->pictures.source);
+    return status;
+}
+
+enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan)
+{
+    enum pl_status status = pl_blas_open(context);
+    for (int i = 0; i < PL_SCAN_INPUTS && !status; i++)
+        if (scan->paths[i])
+            status = pl_input_bundle(context, scan->paths[i], NULL, &scan->sources[i],
+                                     &scan->bundles[i]);
     if (!status)
-        status = flatten(context, scan, &scan->nets[0], &scan->landscape.a);
+        status = read_model(context, scan, PL_SCAN_A, &scan->landscape.a);
     if (!status)
-        status = flatten(context, scan, &scan->nets[1], &scan->landscape.b);
+        status = read_model(context, scan, PL_SCAN_B, &scan->landscape.b);
+    if (!status && scan->paths[PL_SCAN_BASE])
+        status = read_model(context, scan, PL_SCAN_BASE, &scan->base);
+    if (!status)
+        status = pl_image_read(context, &scan->work, &scan->bundles[PL_SCAN_A]);
+    if (!status)
+        status = read_pictures(context, scan);
     if (status)
         return status;
     const int64_t most = scan->options->most;
@@ -115,11 +134,9 @@ enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan,
 
 void pl_scan_release(struct pl_scan *scan)
 {
-    for (int i = 0; i < 2; i++)
-        pl_image_release(&scan->nets[i]);
     pl_image_release(&scan->work);
     pl_pictures_release(&scan->pictures);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < PL_SCAN_INPUTS; i++)
         pl_bundle_release(&scan->bundles[i]);
     pl_arena_release(&scan->arena);
 }
@@ -288,29 +305,13 @@ static enum pl_status measure_terms(struct pl_context *context, struct pl_scan *
     return status;
 }
 
-static enum pl_status measure_fork(struct pl_context *context, struct pl_scan *scan)
+static void measure_fork(struct pl_context *context, struct pl_scan *scan)
 {
-    struct pl_bundle bundle = {0};
-    struct pl_source source;
-    struct pl_image_net net = {0};
-    const pl_real *start = NULL;
-    enum pl_status status = pl_input_bundle(context, scan->options->base, NULL, &source, &bundle);
-    if (!status)
-        status = pl_image_read(context, &net, &bundle);
-    if (!status && pl_image_flat_count(&net) != scan->landscape.count)
-        status = pl_fail(context, PL_BAD_DATA, "%s: it is of another shape than the models",
-                         bundle.source);
-    if (!status)
-        status = flatten(context, scan, &net, &start);
-    if (!status) {
-        scan->fork =
-            pl_landscape_fork(start, scan->landscape.a, scan->landscape.b, scan->landscape.count);
-        if (isnan(scan->fork.angle))
-            pl_warn(context, "%s is one of the models: there is no angle", bundle.source);
-    }
-    pl_image_release(&net);
-    pl_bundle_release(&bundle);
-    return status;
+    const struct pl_landscape *landscape = &scan->landscape;
+    scan->fork = pl_landscape_fork(scan->base, landscape->a, landscape->b, landscape->count);
+    if (isnan(scan->fork.angle))
+        pl_warn(context, "%s is one of the models: there is no angle",
+                scan->bundles[PL_SCAN_BASE].source);
 }
 
 enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
@@ -320,8 +321,8 @@ enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
     scan->line.points =
         pl_arena_new(context, &scan->arena, (size_t)options->points, sizeof *scan->line.points);
     enum pl_status status = scan->line.points ? align(context, scan) : context->status;
-    if (!status && options->base)
-        status = measure_fork(context, scan);
+    if (!status && scan->base)
+        measure_fork(context, scan);
     if (!status)
         status = pl_landscape_scan(context, &scan->landscape, options->mean_chord, &scan->line);
     if (!status && options->refine)
@@ -401,7 +402,7 @@ static void add_alignment(struct pl_context *context, const struct pl_scan *scan
 static void add_rest(struct pl_context *context, const struct pl_scan *scan, struct pl_meta *meta,
                      struct pl_meta_node *root)
 {
-    if (scan->options->base) {
+    if (scan->base) {
         struct pl_meta_node *map = pl_meta_add_map(context, meta, root, "fork");
         pl_meta_add_real(context, meta, map, "distance_a", scan->fork.a);
         pl_meta_add_real(context, meta, map, "distance_b", scan->fork.b);

@@ -16,8 +16,10 @@ struct pl_scan_options {
     bool predict, align, layers, terms;
     double eps;       /* of differences, as a share of the way from A to B */
     double tolerance; /* a smaller barrier is none */
-    const char *base; /* the model that both were trained from; NULL: not known */
 };
+
+/* The base, from which both were trained, may be missing. */
+enum { PL_SCAN_A, PL_SCAN_B, PL_SCAN_DATA, PL_SCAN_BASE, PL_SCAN_INPUTS };
 
 struct pl_scan_layer {
     const char *name;
@@ -30,17 +32,19 @@ struct pl_scan_layer {
 
 struct pl_scan {
     const struct pl_scan_options *options;
+    const char *paths[PL_SCAN_INPUTS]; /* NULL: there is none */
     /* NULL, or is told of every evaluation. */
     void (*step)(void *user);
     void *user;
     /* Kept by the functions */
     struct pl_arena arena;
-    struct pl_bundle bundles[3]; /* A, B, data */
-    struct pl_source sources[3];
-    struct pl_image_net nets[2], work;
+    struct pl_bundle bundles[PL_SCAN_INPUTS];
+    struct pl_source sources[PL_SCAN_INPUTS];
+    struct pl_image_net work;
     struct pl_pictures pictures;
     struct pl_image_loss image;
     struct pl_landscape landscape;
+    const pl_real *base; /* [landscape.count]; NULL: there is none */
     struct pl_line line;
     struct pl_prediction prediction;
     struct pl_alignment alignment;
@@ -51,9 +55,8 @@ struct pl_scan {
     struct pl_excess_terms terms; /* means */
 };
 
-/* Reads both models and the data.  PL_BAD_DATA lists all that does not fit. */
-enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan,
-                            const char *const paths[3]) PL_MUST_CHECK;
+/* Reads the models and the data.  PL_BAD_DATA lists all that does not fit. */
+enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan) PL_MUST_CHECK;
 enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan) PL_MUST_CHECK;
 /* Fills an empty document. */
 enum pl_status pl_scan_report(struct pl_context *context, const struct pl_scan *scan,
