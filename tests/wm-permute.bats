@@ -212,6 +212,10 @@ END
     fails 2 'wm-permute: --shares needs --mean' wm-permute --shares 1,2 a.plumb b.plumb
     fails 2 'wm-permute: only one of --mean and --interpolate' wm-permute --mean --interpolate 0.5 a.plumb b.plumb
     fails 2 'wm-permute: --interpolate takes two models' wm-permute --interpolate 0.5 a.plumb b.plumb c.plumb
+    for how in --mean "--method ste --data x" "--method activations --data x"; do
+        fails 2 'wm-permute: --init goes with --method weights and without --mean' \
+            wm-permute --init p.plumb $how a.plumb b.plumb
+    done
     fails 2 "wm-permute: --shares '1,2,3': not one number for each of 2 models" \
         wm-permute --mean --shares 1,2,3 a.plumb b.plumb
     fails 2 "wm-permute: only one of the models can be '-'" wm-permute - - </dev/null

@@ -36,6 +36,8 @@ static enum pl_status check_options(struct pl_context *context, const struct pl_
         return pl_fail(context, PL_USAGE, "--mean and --apply go with --method weights");
     if (options->repair && !options->mean && !options->interpolates)
         return pl_fail(context, PL_USAGE, "--repair mends a merged model: --mean or --interpolate");
+    if (options->init && (options->method != PL_PERMUTE_WEIGHTS || options->mean))
+        return pl_fail(context, PL_USAGE, "--init goes with --method weights and without --mean");
     if (permute->count > 2 && (options->interpolates || options->init))
         return pl_fail(context, PL_USAGE, "--%s takes two models",
                        options->init ? "init" : "interpolate");
