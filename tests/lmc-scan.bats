@@ -173,6 +173,17 @@ near() {
     fails 2 "lmc-scan: only one of the inputs can be '-'" lmc-scan --base - a.plumb b.plumb - <digits.plumb
 }
 
+@test "the mean as the chord, of losses and of errors, and where the highest point is looked for" {
+    net weak 3 --epochs 1
+    scan() { lmc-scan --json --no-align --no-predict --chord mean "$@" a.plumb weak.plumb digits.plumb; }
+    scan --points 5 --refine >refined.json
+    scan --points 401 >fine.json
+    near "$(value barrier refined.json)" "$(value barrier fine.json)" 1e-4
+    near "$(value barrier_at refined.json)" "$(value barrier_at fine.json)" 0.02
+    error=$(all accuracy fine.json | awk '{ y[NR] = $1 } END { for (i in y) if ((y[1] + y[NR]) / 2 - y[i] > m) m = (y[1] + y[NR]) / 2 - y[i]; print m }')
+    near "$(value error_barrier fine.json)" "$error" 1e-6
+}
+
 @test "the shipped pair: the figures of the reference" {
     long_under_valgrind
     need_data data/vision/models/mlp512/a.safetensors data/vision/mnist/t10k-images-idx3-ubyte.gz

@@ -25,30 +25,36 @@ static pl_real *take(struct pl_context *context, const struct pl_landscape *land
 
 /* ---- Along the line ---------------------------------------------------------------------- */
 
+/* What is at t above the chord between two numbers. */
+static double above(const struct pl_line *line, double t, double value, double first, double last)
+{
+    const double share = line->mean_chord ? 0.5 : t;
+    return value - (1 - share) * first - share * last;
+}
+
 /* Excesses over the chord, and the largest. */
-static void find_barrier(struct pl_line *line, bool mean_chord)
+static void find_barrier(struct pl_line *line)
 {
     const struct pl_line_point *first = line->points, *last = line->points + line->count - 1;
     line->barrier = line->barrier_at = line->error_barrier = 0;
     line->middle = NAN;
     for (struct pl_line_point *point = line->points; point <= last; point++) {
-        const double t = mean_chord ? 0.5 : point->t;
-        point->excess = point->loss - (1 - t) * first->loss - t * last->loss;
-        const double error = (1 - point->t) * first->right + point->t * last->right - point->right;
+        point->excess = above(line, point->t, point->loss, first->loss, last->loss);
         if (!isfinite(point->loss))
             point->excess = INFINITY;
         if (point->excess > line->barrier) {
             line->barrier = point->excess;
             line->barrier_at = point->t;
         }
-        line->error_barrier = fmax(line->error_barrier, error);
+        line->error_barrier = fmax(line->error_barrier,
+                                   -above(line, point->t, point->right, first->right, last->right));
         if (fabs(point->t - 0.5) < 1e-12)
             line->middle = point->excess;
     }
 }
 
 enum pl_status pl_landscape_scan(struct pl_context *context, const struct pl_landscape *landscape,
-                                 bool mean_chord, struct pl_line *line)
+                                 struct pl_line *line)
 {
     pl_real *theta = take(context, landscape);
     enum pl_status status = theta ? PL_OK : context->status;
@@ -60,7 +66,7 @@ enum pl_status pl_landscape_scan(struct pl_context *context, const struct pl_lan
             landscape->loss(context, landscape->user, theta, &point->loss, &point->right, NULL);
     }
     if (!status)
-        find_barrier(line, mean_chord);
+        find_barrier(line);
     free(theta);
     return status;
 }
@@ -72,7 +78,7 @@ static enum pl_status excess_at(struct pl_context *context, const struct pl_land
     double loss = 0;
     walk(landscape, t, theta);
     enum pl_status status = landscape->loss(context, landscape->user, theta, &loss, NULL, NULL);
-    *excess = loss - (1 - t) * line->points[0].loss - t * line->points[line->count - 1].loss;
+    *excess = above(line, t, loss, line->points[0].loss, line->points[line->count - 1].loss);
     return status;
 }
 
@@ -222,7 +228,7 @@ enum pl_status pl_landscape_layer(struct pl_context *context, const struct pl_la
         layer.a = other;
     else
         layer.b = other;
-    enum pl_status status = pl_landscape_scan(context, &layer, false, line);
+    enum pl_status status = pl_landscape_scan(context, &layer, line);
     free(other);
     return status;
 }

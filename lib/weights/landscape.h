@@ -29,16 +29,17 @@ struct pl_line_point {
 
 struct pl_line {
     struct pl_line_point *points; /* [count], t from 0 to 1 in even steps; the caller's */
-    int64_t count;                /* at least 2 */
+    int64_t count;                /* at least 2; the caller's */
+    bool mean_chord;              /* the caller's: excesses are over (L(A) + L(B)) / 2 instead */
     double barrier, barrier_at;   /* largest excess and its t; 0 when none is above 0 */
     double middle;                /* excess at 1/2 */
     double error_barrier;         /* the same of 1 - right */
 };
 
 /* Fills line->points and what is found from them; a loss that is not finite makes the barrier
- * infinite.  mean_chord: the excess is over (L(A) + L(B)) / 2 instead. */
+ * infinite. */
 enum pl_status pl_landscape_scan(struct pl_context *context, const struct pl_landscape *landscape,
-                                 bool mean_chord, struct pl_line *line) PL_MUST_CHECK;
+                                 struct pl_line *line) PL_MUST_CHECK;
 
 /* Narrows the highest point down between its neighbours by golden section: sets barrier and
  * barrier_at. */
@@ -71,7 +72,7 @@ enum pl_status pl_landscape_predict(struct pl_context *context,
                                     struct pl_prediction *prediction) PL_MUST_CHECK;
 
 /* Parameters first..first+count-1 alone on their way from A to B, all others as in A (default_b:
- * as in B): the curve at points.  The barrier is over the curve's own chord. */
+ * as in B): the curve at points.  Its chord is its own. */
 enum pl_status pl_landscape_layer(struct pl_context *context, const struct pl_landscape *landscape,
                                   int64_t first, int64_t count, bool default_b,
                                   struct pl_line *line) PL_MUST_CHECK;

@@ -318,13 +318,14 @@ enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
 {
     const struct pl_scan_options *options = scan->options;
     scan->line.count = options->points;
+    scan->line.mean_chord = options->mean_chord;
     scan->line.points =
         pl_arena_new(context, &scan->arena, (size_t)options->points, sizeof *scan->line.points);
     enum pl_status status = scan->line.points ? align(context, scan) : context->status;
     if (!status && scan->base)
         measure_fork(context, scan);
     if (!status)
-        status = pl_landscape_scan(context, &scan->landscape, options->mean_chord, &scan->line);
+        status = pl_landscape_scan(context, &scan->landscape, &scan->line);
     if (!status && options->refine)
         status = pl_landscape_refine(context, &scan->landscape, &scan->line);
     if (!status && options->predict)

@@ -117,7 +117,7 @@ static void check_line(struct net *net, const struct pl_landscape *landscape, co
     line.points = vectors_new(vectors, line.count, sizeof *line.points);
     double *columns = vectors_new(vectors, 3 * line.count, sizeof *columns);
     char name[NAME_SIZE];
-    if (!vectors_ok(vectors, pl_landscape_scan(&vectors->context, landscape, false, &line)))
+    if (!vectors_ok(vectors, pl_landscape_scan(&vectors->context, landscape, &line)))
         return;
     for (int64_t i = 0; i < line.count; i++) {
         columns[i] = line.points[i].t;
