@@ -173,6 +173,33 @@ near() {
     fails 2 "lmc-scan: only one of the inputs can be '-'" lmc-scan --base - a.plumb b.plumb - <digits.plumb
 }
 
+@test "norms: the terms make up the excess, slopes and curvatures are those of the loss" {
+    for norms in reset interpolate; do
+        lmc-scan --json --no-align --points 101 --terms --norms $norms c.plumb d.plumb digits.plumb >r.json
+        awk -v c="$(value curve r.json)" -v s="$(value spread r.json)" -v l="$(value label r.json)" \
+            -v e="$(value barrier_middle r.json)" 'BEGIN { d = c - s - l - e; exit !(d * d < 1e-10) }'
+        # beside the curve's own points half-way
+        read -r slope curvature <<<"$(all loss r.json | awk '{ y[NR] = $1 }
+            END { print (y[52] - y[50]) / .02, (y[52] - 2 * y[51] + y[50]) / 1e-4 }')"
+        sed 's/.*"middle": {\([^}]*\)}.*/\1/' r.json >middle.json
+        near "$(value slope middle.json)" "$slope" 1e-3
+        near "$(value curvature middle.json)" "$curvature" 0.2
+    done
+}
+
+@test "distances are of weights, statistics are of the pictures that count" {
+    lmc-scan --json --no-align --no-predict --points 3 --layers --base a.plumb a.plumb b.plumb digits.plumb >r.json
+    near "$(value distance_b r.json)" "$(all distance r.json | head -n 1)" 1e-5
+    lin-train -q -m cnn --set widths=4,8 --set norm=batch --epochs 1 --seed 3 digits.plumb -o e.plumb
+    lmc-scan --json --no-align --no-predict --points 3 --max-samples 300 --layers --base e.plumb c.plumb d.plumb digits.plumb >r.json
+    sed 's/.*"fork": {\([^}]*\)}.*/\1/' r.json >fork.json
+    near "$(value distance fork.json)" "$(all distance r.json | head -n 1)" 1e-5
+    near "$(all distance r.json | tail -n +3 | awk '{ s += $1 ^ 2 } END { print sqrt(s) }')" "$(all distance r.json | head -n 1)" 1e-4
+    ts-select --head 300 digits.plumb -o few.plumb
+    lmc-scan --json --no-align --no-predict --points 3 c.plumb d.plumb few.plumb >few.json
+    for key in loss_a barrier_middle; do near "$(value $key r.json)" "$(value $key few.json)" 1e-6; done
+}
+
 @test "the mean as the chord, of losses and of errors, and where the highest point is looked for" {
     net weak 3 --epochs 1
     scan() { lmc-scan --json --no-align --no-predict --chord mean "$@" a.plumb weak.plumb digits.plumb; }

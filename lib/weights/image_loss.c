@@ -84,16 +84,20 @@ enum pl_status pl_image_loss_here(struct pl_context *context, const struct pl_im
     return status;
 }
 
+enum pl_status pl_image_settle(struct pl_context *context, const struct pl_image_loss *image,
+                               const pl_real *theta)
+{
+    pl_image_unflatten(theta, image->net);
+    if (!image->reset || !pl_image_has_statistics(image->net))
+        return PL_OK;
+    return pl_image_reset_norms(context, image->net, image->pictures, image->count);
+}
+
 enum pl_status pl_image_loss(struct pl_context *context, void *user, const pl_real *theta,
                              double *loss, double *right, pl_real *gradient)
 {
     const struct pl_image_loss *image = user;
-    bool found;
-    enum pl_status status = PL_OK;
-    pl_image_unflatten(theta, image->net);
-    if (image->reset)
-        status = pl_image_reset_norms(context, image->net, image->pictures, image->pictures->count,
-                                      &found);
+    enum pl_status status = pl_image_settle(context, image, theta);
     if (gradient && !status) {
         status = pl_parameters_gradients(context, &image->net->parameters);
         if (!status)
@@ -106,23 +110,23 @@ enum pl_status pl_image_loss(struct pl_context *context, void *user, const pl_re
     return status;
 }
 
-static bool is_statistic(const struct pl_parameter *parameter)
+bool pl_image_has_statistics(const struct pl_image_net *net)
 {
-    return strstr(parameter->name, ".running_") != NULL;
+    for (size_t i = 0; i < net->parameters.count; i++)
+        if (net->parameters.items[i]->frozen)
+            return true;
+    return false;
 }
 
 /* In a training pass a norm moves its averages by `momentum` towards the batch: with the batch's
  * share of all that came so far, they are the averages over all. */
 enum pl_status pl_image_reset_norms(struct pl_context *context, struct pl_image_net *net,
-                                    const struct pl_pictures *pictures, int64_t count, bool *found)
+                                    const struct pl_pictures *pictures, int64_t count)
 {
     struct pl_tape tape = {.context = context};
     struct pl_image_pass pass = {.tape = &tape, .net = net};
     enum pl_status status = PL_OK;
-    *found = false;
-    for (size_t i = 0; i < net->parameters.count; i++)
-        *found |= is_statistic(net->parameters.items[i]);
-    for (int64_t done = 0; *found && done < count && !status; done += BATCH) {
+    for (int64_t done = 0; done < count && !status; done += BATCH) {
         const int64_t left = count - done, batch = left < BATCH ? left : BATCH;
         pass.momentum = (double)batch / (double)(done + batch);
         if (!pl_image_logits(&pass, pictures, done, batch))

@@ -10,7 +10,7 @@ struct pl_image_loss {
     struct pl_image_net *net; /* takes the parameters; its values change with every evaluation */
     const struct pl_pictures *pictures;
     int64_t first, count; /* pictures that count */
-    bool reset;           /* running statistics are counted anew for all parameters */
+    bool reset; /* running statistics are counted anew, on the same pictures, for all parameters */
 };
 
 /* Parameters, running statistics included, in the order of the net's list: how many numbers that
@@ -18,6 +18,14 @@ struct pl_image_loss {
 int64_t pl_image_flat_count(const struct pl_image_net *net);
 void pl_image_flatten(const struct pl_image_net *net, pl_real *flat);
 void pl_image_unflatten(const pl_real *flat, struct pl_image_net *net);
+
+/* Whether there are running statistics: the parameters that training does not move by a gradient.
+ */
+bool pl_image_has_statistics(const struct pl_image_net *net);
+
+/* Puts the parameters theta into the net, with its statistics as image->reset says. */
+enum pl_status pl_image_settle(struct pl_context *context, const struct pl_image_loss *image,
+                               const pl_real *theta) PL_MUST_CHECK;
 
 /* Mean cross-entropy in nats, share of right answers (NULL: not asked) and the gradient (NULL: not
  * asked; that of running statistics is 0) at theta.  user: a struct pl_image_loss.  As struct
@@ -30,10 +38,9 @@ enum pl_status pl_image_loss_here(struct pl_context *context, const struct pl_im
                                   bool gradient, double *loss, double *right) PL_MUST_CHECK;
 
 /* Counts running means and variances of norms anew: their averages over batches of the pictures,
- * each as it comes out of the layers before with its own statistics.  Nothing for a net without
- * norms: *found tells. */
+ * each as it comes out of the layers before with its own statistics. */
 enum pl_status pl_image_reset_norms(struct pl_context *context, struct pl_image_net *net,
-                                    const struct pl_pictures *pictures, int64_t count,
-                                    bool *found) PL_MUST_CHECK;
+                                    const struct pl_pictures *pictures,
+                                    int64_t count) PL_MUST_CHECK;
 
 #endif

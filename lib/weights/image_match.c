@@ -322,13 +322,11 @@ enum pl_status pl_repair_net(struct pl_context *context, struct pl_image_net *co
                              struct pl_image_net *merged)
 {
     struct repair repair = {pictures, count, shares, model_count, NULL, NULL};
-    bool found;
-    enum pl_status status = pl_image_reset_norms(context, merged, pictures, count, &found);
-    if (status || found)
-        return status;
+    if (pl_image_has_statistics(merged))
+        return pl_image_reset_norms(context, merged, pictures, count);
     repair.channels = pl_new(context, (model_count + 1) * SITES_MOST, sizeof *repair.channels);
     repair.sites = pl_new(context, 1, sizeof *repair.sites);
-    status = repair.channels && repair.sites ? PL_OK : PL_SYSTEM;
+    enum pl_status status = repair.channels && repair.sites ? PL_OK : PL_SYSTEM;
     for (size_t m = 0; m < model_count && !status; m++)
         status = count_channels(context, models[m], pictures, count, -1, repair.sites,
                                 repair.channels + m * SITES_MOST);

@@ -8,9 +8,9 @@
 #include "weights/match.h"
 
 /* Puts B's units in the order in which their activations are most like A's, each group by itself;
- * the nets have one configuration (pl_model_compare);
  * spatial places are rows, too, and a group that is seen behind several layers has the rows of all.
- * Groups that no activation shows stay as they are. */
+ * Groups that no activation shows stay as they are.  The nets have one configuration: see
+ * pl_model_compare. */
 enum pl_status pl_match_activations(struct pl_context *context,
                                     const struct pl_permutation_spec *spec, struct pl_image_net *a,
                                     struct pl_image_net *b, const struct pl_pictures *pictures,

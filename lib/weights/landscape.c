@@ -123,15 +123,22 @@ static double dot(const pl_real *a, const pl_real *b, int64_t count)
     return sum;
 }
 
-/* Gradient at A + t (B - A) + shift times the direction. */
+/* theta = A + t (B - A) + shift times the direction, rounded once. */
+static void move(const struct pl_landscape *landscape, double t, const pl_real *direction,
+                 double shift, pl_real *theta)
+{
+    for (int64_t i = 0; i < landscape->count; i++)
+        theta[i] = (pl_real)((1 - t) * (double)landscape->a[i] + t * (double)landscape->b[i] +
+                             shift * (double)direction[i]);
+}
+
+/* The gradient there. */
 static enum pl_status gradient_at(struct pl_context *context, const struct pl_landscape *landscape,
                                   double t, const pl_real *direction, double shift, pl_real *theta,
                                   pl_real *gradient)
 {
     double loss;
-    walk(landscape, t, theta);
-    for (int64_t i = 0; i < landscape->count; i++)
-        theta[i] += (pl_real)(shift * (double)direction[i]);
+    move(landscape, t, direction, shift, theta);
     memset(gradient, 0, (size_t)landscape->count * sizeof *gradient);
     return landscape->loss(context, landscape->user, theta, &loss, NULL, gradient);
 }
@@ -172,19 +179,41 @@ enum pl_status pl_landscape_curvature(struct pl_context *context,
 }
 
 enum pl_status pl_landscape_bend(struct pl_context *context, const struct pl_landscape *landscape,
-                                 const pl_real *direction, double eps, double *curvature)
+                                 double t, const pl_real *direction, double here, double eps,
+                                 double *slope, double *curvature)
 {
     pl_real *theta = take(context, landscape);
-    double loss[3] = {0};
+    double loss[2] = {0};
     enum pl_status status = theta ? PL_OK : context->status;
-    for (int k = 0; k < 3 && !status; k++) {
-        for (int64_t i = 0; i < landscape->count; i++)
-            theta[i] = (pl_real)((double)landscape->a[i] + (k - 1) * eps * (double)direction[i]);
-        status = landscape->loss(context, landscape->user, theta, &loss[k], NULL, NULL);
+    for (int side = 0; side < 2 && !status; side++) {
+        move(landscape, t, direction, side ? eps : -eps, theta);
+        status = landscape->loss(context, landscape->user, theta, &loss[side], NULL, NULL);
     }
-    *curvature = (loss[0] - 2 * loss[1] + loss[2]) / (eps * eps);
+    if (slope)
+        *slope = (loss[1] - loss[0]) / (2 * eps);
+    *curvature = (loss[0] - 2 * here + loss[1]) / (eps * eps);
     free(theta);
     return status;
+}
+
+/* Loss, slope and curvature at A, half-way or at B. */
+static enum pl_status expand(struct pl_context *context, const struct pl_landscape *landscape,
+                             int at, const pl_real *direction, double eps, struct pl_prediction *p)
+{
+    const double t = at / 2.0;
+    pl_real *theta = take(context, landscape);
+    enum pl_status status = theta ? PL_OK : context->status;
+    if (!status) {
+        walk(landscape, t, theta);
+        status = landscape->loss(context, landscape->user, theta, &p->loss[at], NULL, NULL);
+    }
+    free(theta);
+    if (status)
+        return status;
+    return landscape->differences ? pl_landscape_bend(context, landscape, t, direction, p->loss[at],
+                                                      eps, &p->slope[at], &p->curvature[at])
+                                  : pl_landscape_curvature(context, landscape, t, direction, eps,
+                                                           &p->slope[at], &p->curvature[at], NULL);
 }
 
 enum pl_status pl_landscape_predict(struct pl_context *context,
@@ -196,16 +225,12 @@ enum pl_status pl_landscape_predict(struct pl_context *context,
     enum pl_status status = direction ? PL_OK : context->status;
     for (int64_t i = 0; i < landscape->count && !status; i++)
         direction[i] = landscape->b[i] - landscape->a[i];
-    for (int i = 0; i < 3 && !status; i++)
-        status = pl_landscape_curvature(context, landscape, i / 2.0, direction, eps, &p->slope[i],
-                                        &p->curvature[i], NULL);
+    for (int at = 0; at < 3 && !status; at++)
+        status = expand(context, landscape, at, direction, eps, p);
     free(direction);
-    for (int i = 0; i < 2 && !status; i++)
-        status = landscape->loss(context, landscape->user, i ? landscape->b : landscape->a,
-                                 &p->loss[i], NULL, NULL);
-    const double chord = (p->loss[0] + p->loss[1]) / 2;
+    const double chord = (p->loss[0] + p->loss[2]) / 2;
     p->from_a = p->loss[0] + p->slope[0] / 2 + p->curvature[0] / 8 - chord;
-    p->from_b = p->loss[1] - p->slope[2] / 2 + p->curvature[2] / 8 - chord;
+    p->from_b = p->loss[2] - p->slope[2] / 2 + p->curvature[2] / 8 - chord;
     p->from_middle = -p->curvature[1] / 8;
     return status;
 }

@@ -20,6 +20,8 @@ struct pl_landscape {
     enum pl_status (*loss)(struct pl_context *context, void *user, const pl_real *theta,
                            double *loss, double *right, pl_real *gradient);
     void *user;
+    /* The gradient leaves some parameters out, so slope and curvature are told by the loss. */
+    bool differences;
 };
 
 /* One point of the line. */
@@ -53,18 +55,17 @@ enum pl_status pl_landscape_curvature(struct pl_context *context,
                                       const pl_real *direction, double eps, double *slope,
                                       double *curvature, pl_real *product) PL_MUST_CHECK;
 
-/* The same curvature at A by a second difference of the loss itself: two evaluations and no
- * gradient, but what float rounds off counts 1 / eps^2 times, and of a net with kinks it is that of
- * a step of eps. */
+/* The same by differences of the loss itself, which is `here` at A + t D: two evaluations and no
+ * gradient, but what float rounds off counts 1 / eps^2 times, and of a net with kinks it is the
+ * curvature of a step of eps.  slope: NULL: not asked. */
 enum pl_status pl_landscape_bend(struct pl_context *context, const struct pl_landscape *landscape,
-                                 const pl_real *direction, double eps,
-                                 double *curvature) PL_MUST_CHECK;
+                                 double t, const pl_real *direction, double here, double eps,
+                                 double *slope, double *curvature) PL_MUST_CHECK;
 
 /* The excess at t to second order, as seen from A, from B, and (t = 1/2) from the middle. */
 struct pl_prediction {
-    double loss[2];                     /* of A and B */
-    double slope[3], curvature[3];      /* at A, the middle, B */
-    double from_a, from_b, from_middle; /* excess at 1/2 */
+    double loss[3], slope[3], curvature[3]; /* at A, the middle, B */
+    double from_a, from_b, from_middle;     /* excess at 1/2 */
 };
 /* eps: as above, as a share of D. */
 enum pl_status pl_landscape_predict(struct pl_context *context,

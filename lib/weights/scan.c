@@ -129,6 +129,7 @@ enum pl_status pl_scan_open(struct pl_context *context, struct pl_scan *scan)
     scan->landscape.count = pl_image_flat_count(&scan->work);
     scan->landscape.loss = evaluate;
     scan->landscape.user = scan;
+    scan->landscape.differences = pl_image_has_statistics(&scan->work);
     return PL_OK;
 }
 
@@ -166,6 +167,17 @@ static enum pl_status align(struct pl_context *context, struct pl_scan *scan)
     return status;
 }
 
+/* Of A and B, squared. */
+static double distance(const struct pl_scan *scan, int64_t first, int64_t count)
+{
+    double sum = 0;
+    for (int64_t i = first; i < first + count; i++) {
+        const double apart = (double)scan->landscape.b[i] - (double)scan->landscape.a[i];
+        sum += apart * apart;
+    }
+    return sum;
+}
+
 /* Parameters under one name up to the last dot are a layer. */
 static enum pl_status list_layers(struct pl_context *context, struct pl_scan *scan)
 {
@@ -188,6 +200,8 @@ static enum pl_status list_layers(struct pl_context *context, struct pl_scan *sc
             if (!last->name)
                 return context->status;
         }
+        if (!parameter->frozen)
+            last->norm += distance(scan, first, parameter->variable.count);
         last->count += parameter->variable.count;
         first += parameter->variable.count;
     }
@@ -214,16 +228,13 @@ static enum pl_status measure_layer(struct pl_context *context, struct pl_scan *
     const struct pl_landscape *landscape = &scan->landscape;
     const int64_t first = layer->first, end = layer->first + layer->count;
     pl_real *own = pl_new(context, (size_t)landscape->count, sizeof *own);
-    double norm = 0;
     if (!own)
         return context->status;
-    for (int64_t i = first; i < end; i++) {
+    for (int64_t i = first; i < end; i++)
         own[i] = landscape->b[i] - landscape->a[i];
-        norm += (double)own[i] * (double)own[i];
-    }
-    layer->norm = sqrt(norm);
-    enum pl_status status =
-        pl_landscape_bend(context, landscape, own, scan->options->eps, &layer->curvature);
+    layer->norm = sqrt(layer->norm);
+    enum pl_status status = pl_landscape_bend(context, landscape, 0, own, scan->line.points[0].loss,
+                                              scan->options->eps, NULL, &layer->curvature);
     layer->curvature /= 8;
     free(own);
     for (int b = 0; b < 2 && !status; b++)
@@ -261,57 +272,105 @@ static double rank_correlation(const struct pl_scan *scan)
     return xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : NAN;
 }
 
-/* Logits of a batch with one set of parameters, in an arena that outlives the pass. */
-static enum pl_status logits(struct pl_context *context, struct pl_scan *scan, const pl_real *theta,
-                             int64_t first, int64_t count, struct pl_tape *tape,
-                             const pl_real **values)
+enum { TERMS_BATCH = 250 };
+
+/* The parameters of A, of B and half-way, with the statistics that count there. */
+static enum pl_status settle_thetas(struct pl_context *context, struct pl_scan *scan,
+                                    const pl_real *thetas[3])
 {
-    struct pl_image_pass pass = {.tape = tape, .net = &scan->work};
-    pl_image_unflatten(theta, &scan->work);
-    struct pl_variable *out = pl_image_logits(&pass, &scan->pictures, first, count);
-    *values = out ? out->value : NULL;
-    return out ? PL_OK : context->status;
+    const struct pl_landscape *landscape = &scan->landscape;
+    pl_real *middle =
+        pl_arena_take(context, &scan->arena, (size_t)landscape->count, sizeof *middle);
+    const pl_real *places[] = {landscape->a, landscape->b, middle};
+    enum pl_status status = middle ? PL_OK : context->status;
+    for (int64_t i = 0; i < landscape->count && !status; i++)
+        middle[i] = (landscape->a[i] + landscape->b[i]) / 2;
+    for (int i = 0; i < 3 && !status; i++) {
+        status = pl_image_settle(context, &scan->image, places[i]);
+        if (!status)
+            status = flatten(context, scan, &scan->work, &thetas[i]);
+    }
+    return status;
 }
 
-enum { TERMS_BATCH = 250 };
+/* Adds a batch to the means. */
+static enum pl_status add_terms(struct pl_context *context, struct pl_scan *scan,
+                                const pl_real *const thetas[3], int64_t first, int64_t count,
+                                struct pl_tape *tape)
+{
+    const int64_t classes = pl_image_options(&scan->work)->classes;
+    const double share = 1 / (double)scan->image.count;
+    struct pl_image_pass pass = {.tape = tape, .net = &scan->work};
+    const pl_real *f[3];
+    for (int i = 0; i < 3; i++) {
+        pl_image_unflatten(thetas[i], &scan->work);
+        const struct pl_variable *out = pl_image_logits(&pass, &scan->pictures, first, count);
+        if (!out)
+            return context->status;
+        f[i] = out->value;
+    }
+    for (int64_t r = 0; r < count; r++) {
+        const struct pl_excess_terms terms =
+            pl_landscape_terms(f[0] + r * classes, f[1] + r * classes, f[2] + r * classes, classes,
+                               scan->pictures.labels[first + r], 0.5);
+        scan->terms.curve += share * terms.curve;
+        scan->terms.spread += share * terms.spread;
+        scan->terms.label += share * terms.label;
+    }
+    return PL_OK;
+}
 
 /* Means of the three terms half-way. */
 static enum pl_status measure_terms(struct pl_context *context, struct pl_scan *scan)
 {
-    const struct pl_landscape *landscape = &scan->landscape;
-    const int64_t total = scan->image.count, classes = pl_image_options(&scan->work)->classes;
+    const int64_t total = scan->image.count;
     struct pl_tape tape = {.context = context};
-    pl_real *middle =
-        pl_arena_take(context, &scan->arena, (size_t)landscape->count, sizeof *middle);
-    enum pl_status status = middle ? PL_OK : context->status;
-    for (int64_t i = 0; i < landscape->count && !status; i++)
-        middle[i] = (landscape->a[i] + landscape->b[i]) / 2;
+    const pl_real *thetas[3];
+    enum pl_status status = settle_thetas(context, scan, thetas);
     for (int64_t done = 0; done < total && !status; done += TERMS_BATCH) {
-        const int64_t count = total - done < TERMS_BATCH ? total - done : TERMS_BATCH;
-        const pl_real *f[3], *thetas[] = {landscape->a, landscape->b, middle};
-        for (int i = 0; i < 3 && !status; i++)
-            status = logits(context, scan, thetas[i], done, count, &tape, &f[i]);
-        for (int64_t r = 0; r < count && !status; r++) {
-            const struct pl_excess_terms terms =
-                pl_landscape_terms(f[0] + r * classes, f[1] + r * classes, f[2] + r * classes,
-                                   classes, scan->pictures.labels[done + r], 0.5);
-            scan->terms.curve += terms.curve / (double)total;
-            scan->terms.spread += terms.spread / (double)total;
-            scan->terms.label += terms.label / (double)total;
-        }
+        const int64_t left = total - done;
+        status =
+            add_terms(context, scan, thetas, done, left < TERMS_BATCH ? left : TERMS_BATCH, &tape);
         pl_tape_reset(&tape);
     }
     pl_tape_release(&tape);
     return status;
 }
 
-static void measure_fork(struct pl_context *context, struct pl_scan *scan)
+/* A copy of parameters without running statistics, which are no part of a distance. */
+static enum pl_status take_weights(struct pl_context *context, struct pl_scan *scan,
+                                   const pl_real *flat, const pl_real **weights, int64_t *count)
 {
-    const struct pl_landscape *landscape = &scan->landscape;
-    scan->fork = pl_landscape_fork(scan->base, landscape->a, landscape->b, landscape->count);
+    const struct pl_parameters *parameters = &scan->work.parameters;
+    pl_real *copy =
+        pl_arena_take(context, &scan->arena, (size_t)scan->landscape.count, sizeof *copy);
+    *weights = copy;
+    *count = 0;
+    for (size_t i = 0; copy && i < parameters->count; i++) {
+        const int64_t size = parameters->items[i]->variable.count;
+        if (!parameters->items[i]->frozen) {
+            memcpy(copy + *count, flat, (size_t)size * sizeof *copy);
+            *count += size;
+        }
+        flat += size;
+    }
+    return copy ? PL_OK : context->status;
+}
+
+static enum pl_status measure_fork(struct pl_context *context, struct pl_scan *scan)
+{
+    const pl_real *flats[] = {scan->base, scan->landscape.a, scan->landscape.b}, *weights[3];
+    int64_t count = 0;
+    enum pl_status status = PL_OK;
+    for (int i = 0; i < 3 && !status; i++)
+        status = take_weights(context, scan, flats[i], &weights[i], &count);
+    if (status)
+        return status;
+    scan->fork = pl_landscape_fork(weights[0], weights[1], weights[2], count);
     if (isnan(scan->fork.angle))
         pl_warn(context, "%s is one of the models: there is no angle",
                 scan->bundles[PL_SCAN_BASE].source);
+    return PL_OK;
 }
 
 enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
@@ -323,7 +382,7 @@ enum pl_status pl_scan_run(struct pl_context *context, struct pl_scan *scan)
         pl_arena_new(context, &scan->arena, (size_t)options->points, sizeof *scan->line.points);
     enum pl_status status = scan->line.points ? align(context, scan) : context->status;
     if (!status && scan->base)
-        measure_fork(context, scan);
+        status = measure_fork(context, scan);
     if (!status)
         status = pl_landscape_scan(context, &scan->landscape, &scan->line);
     if (!status && options->refine)

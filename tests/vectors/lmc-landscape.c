@@ -185,7 +185,7 @@ static void check_layer_of(struct net *net, const struct pl_landscape *landscape
 {
     struct vectors *vectors = net->vectors;
     pl_real *own = vectors_new(vectors, landscape->count, sizeof *own);
-    double slope, curvature, norm = 0;
+    double slope, curvature, here, norm = 0;
     char name[NAME_SIZE];
     for (int64_t i = net->first[layer]; i < net->first[layer + 1]; i++) {
         own[i] = delta[i];
@@ -197,7 +197,10 @@ static void check_layer_of(struct net *net, const struct pl_landscape *landscape
         return;
     snprintf(name, sizeof name, "layer%d.dHd_at_A", layer);
     compare(net, &curvature, 1, 1e-6, name);
-    if (vectors_ok(vectors, pl_landscape_bend(&vectors->context, landscape, own, 1e-4, &curvature)))
+    if (vectors_ok(vectors, landscape->loss(&vectors->context, landscape->user, landscape->a, &here,
+                                            NULL, NULL)) &&
+        vectors_ok(vectors, pl_landscape_bend(&vectors->context, landscape, 0, own, here, 1e-4,
+                                              NULL, &curvature)))
         compare(net, &curvature, 1, 1e-5, name);
     snprintf(name, sizeof name, "layer%d.delta_norm", layer);
     compare(net, &norm, 1, 1e-9, name);
@@ -253,8 +256,10 @@ void check_lmc_landscape(struct vectors *vectors)
         return;
     read_shape(&net);
     const pl_real *base = flat(&net, "base"), *a = flat(&net, "A"), *b = flat(&net, "B");
-    struct pl_landscape line = {net.first[net.layers], a, b, evaluate, &net};
-    struct pl_landscape apart = {net.first[net.layers], a, flat(&net, "C"), evaluate, &net};
+    const int64_t count = net.first[net.layers];
+    struct pl_landscape line = {.count = count, .a = a, .b = b, .loss = evaluate, .user = &net};
+    struct pl_landscape apart = {
+        .count = count, .a = a, .b = flat(&net, "C"), .loss = evaluate, .user = &net};
     pl_real *delta = vectors_new(vectors, line.count, sizeof *delta);
     for (int64_t i = 0; i < line.count; i++)
         delta[i] = b[i] - a[i];
