@@ -23,9 +23,10 @@ static const struct pl_option options[] = {
            "points of the line, both ends among them", "3"),
     PL_INT(struct command, scan.most, "max-samples", 0, "0", 0, 1e12, "N",
            "take the first pictures alone; 0: all", "2000"),
-    PL_CHOICE(struct command, norms, "norms", 0, "reset", "interpolate|reset", "HOW",
-              "running statistics of batch norms: on the line, too, or counted anew at each point on "
-              "the pictures that are taken"),
+    PL_CHOICE(
+        struct command, norms, "norms", 0, "reset", "interpolate|reset", "HOW",
+        "running statistics of batch norms: on the line, too, or counted anew at each point on "
+        "the pictures that are taken"),
     PL_CHOICE(struct command, chord, "chord", 0, "line", "line|mean", "CHORD",
               "what the excess is over: the line between the losses at the ends, or their mean"),
     PL_FLAG(struct command, scan.refine, "refine", 0, "no",

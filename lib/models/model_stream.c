@@ -15,6 +15,18 @@ enum pl_tensor_role pl_model_role(const char *name)
     return strcmp(name, "tokenizer.json") == 0 ? PL_ROLE_TOKENIZER : PL_ROLE_WEIGHT;
 }
 
+bool pl_model_is_statistic(const char *name)
+{
+    static const char *const ends[] = {"running_mean", "running_var", "num_batches_tracked"};
+    const size_t size = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        const size_t end = strlen(ends[i]);
+        if (size >= end && strcmp(name + size - end, ends[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* ---- Configuration ----------------------------------------------------------------------- */
 
 /* NULL when it names none of that family. */

@@ -20,6 +20,10 @@ enum pl_tensor_role {
 };
 enum pl_tensor_role pl_model_role(const char *name);
 
+/* Whether a weight of that name is one that a norm counts in training: a running mean or variance,
+ * or the number of batches. */
+bool pl_model_is_statistic(const char *name);
+
 /* The type that `meta: model` names if it is of that family, else NULL. */
 const struct pl_model_type *pl_model_type_of(const struct pl_bundle *bundle,
                                              enum pl_model_family family);

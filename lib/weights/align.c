@@ -3,32 +3,15 @@
 #include "weights/align.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/rng.h"
 #include "weights/permutation.h"
 
-/* The thresholds of the paper, and one above. */
-static const double thresholds[] = {0, 0.3, 0.6};
-
-/* One of several searches. */
+/* One of several searches, and who is told of it. */
 struct restart {
+    struct pl_restart restart;
     const struct pl_align_options *options;
-    int64_t index;
 };
-
-static void shuffle(void *user, int64_t sweep, int64_t *order, int64_t parts)
-{
-    const struct restart *restart = user;
-    char name[64];
-    if (restart->index == 0)
-        return;
-    snprintf(name, sizeof name, "restart %lld sweep %lld", (long long)restart->index,
-             (long long)sweep);
-    struct pl_rng rng = pl_rng_init(restart->options->seed, name);
-    pl_rng_shuffle(&rng, order, parts);
-}
 
 static void pass_step(void *user, int64_t sweep, const char *group, double gain, double inner)
 {
@@ -50,10 +33,10 @@ static enum pl_status search(struct pl_context *context, const struct pl_matchin
     if (!status)
         pl_permutations_copy(&begin, permutations, pair->spec);
     for (int64_t r = 0; r < options->restarts && !status; r++) {
-        struct restart restart = {options, r};
+        struct restart restart = {{options->seed, "restart", r}, options};
         struct pl_matching matching = *pair;
         matching.most = options->sweeps;
-        matching.order = shuffle;
+        matching.order = pl_restart_order;
         matching.step = pass_step;
         matching.user = &restart;
         pl_permutations_copy(&trial, &begin, pair->spec);
@@ -72,9 +55,7 @@ static enum pl_status search(struct pl_context *context, const struct pl_matchin
 static enum pl_status analyse(struct pl_context *context, const struct pl_matching *pair,
                               int64_t *const *permutations, struct pl_alignment *alignment)
 {
-    alignment->count = sizeof thresholds / sizeof *thresholds;
-    for (int t = 0; t < alignment->count; t++)
-        alignment->thresholds[t] = thresholds[t];
+    *alignment = pl_alignment_default;
     return pl_alignment_measure(context, pair, permutations, permutations != NULL, alignment);
 }
 

@@ -13,6 +13,8 @@
 #include "tensor/blas.h"
 #include "weights/gather.h"
 
+const struct pl_alignment pl_alignment_default = {.thresholds = {0, 0.3, 0.6}, .count = 3};
+
 /* The decomposition of one weight. */
 struct factors {
     int64_t rows, columns, k;

@@ -20,6 +20,9 @@ struct pl_alignment {
     double worst; /* largest |s_i of B - s_i of P B| / s_1 of B, over all weights */
 };
 
+/* Nothing measured; the thresholds of the paper, and one above. */
+extern const struct pl_alignment pl_alignment_default;
+
 /* permutations: B's order.  With `check`, the singular values of B as it came are compared, too. */
 enum pl_status pl_alignment_measure(struct pl_context *context, const struct pl_matching *matching,
                                     int64_t *const *permutations, bool check,

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "models/model_stream.h"
 #include "weights/layers.h"
 
 enum {
@@ -26,11 +27,6 @@ void pl_extract_release(struct pl_extract *extract)
 }
 
 /* ---- Selecting --------------------------------------------------------------------------- */
-
-static bool is_statistic(const char *name)
-{
-    return strstr(name, "running_") || strstr(name, "num_batches");
-}
 
 static int compare_entries(const void *a, const void *b)
 {
@@ -97,7 +93,8 @@ static enum pl_status select_tensors(struct pl_context *context, struct pl_extra
     for (size_t t = 0; t < count; t++) {
         bool wanted = by_layer ? layers.layer[t] >= 0 && layers.layer[t] < keep
                                : pl_patterns_keep(extract->options->select, tensors[t].name);
-        if (!wanted || !pl_dtype_is_float(tensors[t].dtype) || is_statistic(tensors[t].name))
+        if (!wanted || !pl_dtype_is_float(tensors[t].dtype) ||
+            pl_model_is_statistic(tensors[t].name))
             continue;
         struct pl_signature_tensor *tensor = &signature->tensors[signature->count++];
         *tensor = (struct pl_signature_tensor){.name = tensors[t].name, .rank = tensors[t].rank};

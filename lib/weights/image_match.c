@@ -223,8 +223,9 @@ static enum pl_status batch_loss(struct pl_context *context, void *user,
 enum pl_status pl_match_straight(struct pl_context *context, const struct pl_matching *pair,
                                  struct pl_image_net *work, const struct pl_pictures *pictures,
                                  const struct pl_straight_options *options,
-                                 struct pl_permutations *permutations, double *loss)
+                                 struct pl_permutations *permutations)
 {
+    double loss;
     struct pl_arena arena = {0};
     struct batches batches = {.spec = pair->spec};
     struct pl_straight straight = {.spec = pair->spec,
@@ -243,11 +244,9 @@ enum pl_status pl_match_straight(struct pl_context *context, const struct pl_mat
         .pictures = &batches.shuffled,
         .count = options->batch < pictures->count ? options->batch : pictures->count};
     for (int64_t step = 0; step < options->steps && !status; step++)
-        status = pl_straight_step(context, &straight, loss);
-    if (!status) {
-        *loss = straight.least;
+        status = pl_straight_step(context, &straight, &loss);
+    if (!status)
         pl_permutations_copy(permutations, &straight.best, pair->spec);
-    }
     pl_straight_release(&straight);
     pl_arena_release(&arena);
     return status;

@@ -23,11 +23,11 @@ struct pl_straight_options {
     double rate;
     uint64_t seed; /* of the order of pictures */
 };
-/* work: a net of the same kind, whose values are used up; *loss: the least of a batch. */
+/* work: a net of the same kind, whose values are used up. */
 enum pl_status pl_match_straight(struct pl_context *context, const struct pl_matching *pair,
                                  struct pl_image_net *work, const struct pl_pictures *pictures,
                                  const struct pl_straight_options *options,
-                                 struct pl_permutations *permutations, double *loss) PL_MUST_CHECK;
+                                 struct pl_permutations *permutations) PL_MUST_CHECK;
 
 /* Mends a merged net so that every channel before an activation has the mean and deviation that
  * those of the models, which stand in one order, have on the average by `shares`: layer by layer,

@@ -15,10 +15,12 @@
 #include "weights/match.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/parallel.h"
+#include "base/rng.h"
 #include "linalg/assignment.h"
 #include "weights/gather.h"
 #include "weights/permutation.h"
@@ -26,7 +28,19 @@
 /* A gain below this share of the score is rounding. */
 static const double least_gain = 1e-12;
 
-/* ---- Permutations and tensors ------------------------------------------------------------ */
+/* ---- Orders, permutations and tensors ---------------------------------------------------- */
+
+void pl_restart_order(void *user, int64_t sweep, int64_t *order, int64_t count)
+{
+    const struct pl_restart *restart = user;
+    char name[64];
+    if (restart->index == 0)
+        return;
+    snprintf(name, sizeof name, "%s %lld sweep %lld", restart->what, (long long)restart->index,
+             (long long)sweep);
+    const struct pl_rng rng = pl_rng_init(restart->seed, name);
+    pl_rng_shuffle(&rng, order, count);
+}
 
 enum pl_status pl_permutations_init(struct pl_context *context,
                                     struct pl_permutations *permutations,

@@ -39,6 +39,15 @@ struct pl_matching {
     double inner;   /* J */
 };
 
+/* One of several searches: the first visits all in their order, the others in orders of chance. */
+struct pl_restart {
+    uint64_t seed;
+    const char *what; /* goes into the random orders, beside the seed */
+    int64_t index;
+};
+/* As `order` in struct pl_matching; user: a struct pl_restart, or what begins with one. */
+void pl_restart_order(void *user, int64_t sweep, int64_t *order, int64_t count);
+
 /* The tensors of a model in the order of the specification; in the arena.  PL_BAD_DATA names the
  * first element that is not finite. */
 enum pl_status pl_match_tensors(struct pl_context *context, struct pl_arena *arena,

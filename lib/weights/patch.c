@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/crc32.h"
+#include "models/model_stream.h"
 #include "stream/pattern.h"
 
 static const char undo_prefix[] = "rws.undo.";
@@ -274,7 +275,7 @@ static void warn_of_norms(struct pl_context *context, const struct pl_patching *
 {
     const struct pl_directory *directory = &patching->model.store.directory;
     for (size_t i = 0; i < directory->count; i++)
-        if (strstr(directory->entries[i].name, "running_var") && is_fresh(patching)) {
+        if (pl_model_is_statistic(directory->entries[i].name) && is_fresh(patching)) {
             pl_warn(context, "running statistics of norms stay as they are; accuracy may suffer");
             return;
         }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "models/model_stream.h"
 
 enum { LEAST_ROOM = 32, AXES_SIZE = 1024 };
 
@@ -84,23 +85,11 @@ static enum pl_status read_axis(struct pl_context *context, struct pl_permutatio
     return add_group(context, spec, text, name, &axis->group);
 }
 
-/* Statistics that a norm counts in training: they follow, but do not choose. */
-static bool is_buffer(const char *name)
-{
-    static const char *const ends[] = {"running_mean", "running_var", "num_batches_tracked"};
-    size_t size = strlen(name);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
-        size_t end = strlen(ends[i]);
-        if (size >= end && strcmp(name + size - end, ends[i]) == 0)
-            return true;
-    }
-    return false;
-}
-
 static enum pl_status add_tensor(struct pl_context *context, struct pl_permutation_spec *spec,
                                  const char *name, const char *axes)
 {
-    struct pl_spec_tensor tensor = {.buffer = is_buffer(name)};
+    /* They follow, but do not choose. */
+    struct pl_spec_tensor tensor = {.buffer = pl_model_is_statistic(name)};
     if (pl_spec_find_tensor(spec, name) >= 0)
         return pl_fail(context, PL_BAD_DATA, "tensor '%s' is there twice", name);
     tensor.name = pl_arena_text(context, &spec->arena, name, strlen(name));
@@ -307,7 +296,7 @@ enum pl_status pl_spec_write(struct pl_context *context, const struct pl_permuta
         write_axes(context, spec, &spec->tensors[i], meta,
                    pl_meta_add_list(context, meta, tensors, spec->tensors[i].name));
     for (size_t i = 0; i < spec->tensor_count; i++) {
-        if (!spec->tensors[i].buffer || is_buffer(spec->tensors[i].name))
+        if (!spec->tensors[i].buffer || pl_model_is_statistic(spec->tensors[i].name))
             continue;
         if (!list)
             list = pl_meta_add_list(context, meta, root, "buffers");

@@ -1,11 +1,9 @@
 /* What wm-permute does: the common order of the models.
  * SPDX-License-Identifier: MIT */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/rng.h"
 #include "weights/merge.h"
 #include "weights/permutation.h"
 #include "weights/permutation_stream.h"
@@ -76,7 +74,6 @@ static enum pl_status match_by_data(struct pl_context *context, struct pl_permut
     const struct pl_straight_options straight = {options->steps, options->batch, options->sweeps,
                                                  options->rate, permute->seed};
     struct pl_image_net a = {0}, b = {0};
-    double loss;
     enum pl_status status = pl_permute_read_net(context, permute, 0, pictures, &a);
     if (!status)
         status = pl_permute_read_net(context, permute, model, pictures, &b);
@@ -86,7 +83,7 @@ static enum pl_status match_by_data(struct pl_context *context, struct pl_permut
             (enum pl_activation_statistic)options->statistic, &permute->permutations[model]);
     else if (!status)
         status = pl_match_straight(context, &matching, &b, &pictures->all, &straight,
-                                   &permute->permutations[model], &loss);
+                                   &permute->permutations[model]);
     pl_image_release(&a);
     pl_image_release(&b);
     return status;
@@ -131,24 +128,6 @@ static enum pl_status match_to_first(struct pl_context *context, struct pl_permu
 
 /* ---- Each to the mean of the others ------------------------------------------------------ */
 
-/* One of several searches. */
-struct restart {
-    uint64_t seed;
-    int64_t index;
-};
-
-static void shuffle(void *user, int64_t sweep, int64_t *visits, int64_t count)
-{
-    const struct restart *restart = user;
-    char name[64];
-    if (restart->index == 0)
-        return;
-    snprintf(name, sizeof name, "mean %lld sweep %lld", (long long)restart->index,
-             (long long)sweep);
-    struct pl_rng rng = pl_rng_init(restart->seed, name);
-    pl_rng_shuffle(&rng, visits, count);
-}
-
 /* From the models as they came. */
 static enum pl_status search_once(struct pl_context *context, const struct pl_permute *permute,
                                   struct pl_merge *merge, double *distances)
@@ -171,8 +150,8 @@ static enum pl_status search_mean(struct pl_context *context, struct pl_permute 
                              .count = count,
                              .buffers = options->buffers,
                              .most = options->sweeps,
-                             .order = shuffle};
-    struct restart restart = {permute->seed, 0};
+                             .order = pl_restart_order};
+    struct pl_restart restart = {permute->seed, "mean", 0};
     double distances;
     permute->pair_distances = INFINITY;
     merge.user = &restart;
