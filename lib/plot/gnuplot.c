@@ -353,6 +353,13 @@ static enum pl_status gnuplot_failed(struct pl_context *context, int errors)
                              : text);
 }
 
+static enum pl_status not_installed(struct pl_context *context)
+{
+    return pl_fail(context, PL_SYSTEM,
+                   "gnuplot is not installed: run 'apt-get install gnuplot-nox', or draw in the "
+                   "terminal with -f term");
+}
+
 static enum pl_status run_gnuplot(struct pl_context *context, int script, int output, int errors)
 {
     char *const arguments[] = {"gnuplot", "-d", NULL}; /* -d: no start-up files of the user */
@@ -367,10 +374,7 @@ static enum pl_status run_gnuplot(struct pl_context *context, int script, int ou
         posix_spawn_file_actions_destroy(&actions);
     }
     if (code == ENOENT)
-        return pl_fail(
-            context, PL_SYSTEM,
-            "gnuplot is not installed: run 'apt-get install gnuplot-nox', or draw in the "
-            "terminal with -f term");
+        return not_installed(context);
     errno = code;
     if (code != 0)
         return pl_fail_errno(context, "cannot run gnuplot");
@@ -381,6 +385,8 @@ static enum pl_status run_gnuplot(struct pl_context *context, int script, int ou
     }
     if (WIFSIGNALED(result))
         return pl_fail(context, PL_SYSTEM, "gnuplot was ended by signal %d", WTERMSIG(result));
+    if (WEXITSTATUS(result) == 127) /* where posix_spawn cannot tell, it says so by this */
+        return not_installed(context);
     return WEXITSTATUS(result) == 0 ? PL_OK : gnuplot_failed(context, errors);
 }
 
