@@ -223,6 +223,7 @@ options() {
 }
 
 @test "--help: its examples run as they stand" {
+    long_under_valgrind
     run_examples() {
         local place=$T/help-$1
         mkdir -p "$place" && ln -sfn "$TOP/data" "$place/data" || return
