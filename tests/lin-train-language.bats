@@ -76,6 +76,14 @@ loss() {
     done
 }
 
+@test "resumed at its end: the same model, and no word of a validation that was not" {
+    lin-train -q $SMALL --steps 3 --valid-share 0.1 --checkpoint ck.plumb --checkpoint-every 0.000001s text -o whole.plumb
+    lin-train --resume ck.plumb text -o resumed.plumb 2>err
+    cmp whole.plumb resumed.plumb
+    grep -q '3 steps: loss' err
+    ! grep -q nan err || return 1
+}
+
 @test "a run is resumed as it began or not at all" {
     lin-train -q $SMALL --steps 200000 --checkpoint ck.plumb --checkpoint-every 0.05s text >/dev/null &
     job=$!

@@ -343,6 +343,8 @@ training_bytes: 4424448" cat plan
     status=0
     vq-train --encoder mlp:65536,65536 rows.plumb -o none 2>err || status=$?
     [ $status = 5 ] && grep -q '^vq-train: out of memory: training the codes takes 1[34]' err
+    fails 2 'vq-train: --init has no effect with --method kmeans' \
+        vq-train -m kmeans --init data rows.plumb -o none
     fails 2 'vq-train: --init data: what an --encoder makes of the data is not known before' \
         vq-train --init data --encoder mlp rows.plumb -o none
     fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none

@@ -227,6 +227,15 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
     return status;
 }
 
+/* Kmeans starts from vectors of the data, whatever the others do. */
+static enum pl_status refuse(struct pl_context *context, const void *arguments, const char *option)
+{
+    const struct command *command = arguments;
+    if (command->vq.method == PL_VQ_KMEANS && strcmp(option, "init") == 0)
+        return pl_fail(context, PL_USAGE, "--init has no effect with --method kmeans");
+    return PL_OK;
+}
+
 static const struct pl_example examples[] = {
     {"vq-train --codes 256 --patch 4x4 data/parrot.png > patches.cb", "Patches of a picture"},
     {NULL, NULL}};
@@ -242,6 +251,7 @@ int main(int argc, char **argv)
         .most = -1,
         .options = options,
         .unused = unused,
+        .refuse = refuse,
         .command_size = sizeof(struct command),
         .examples = examples,
         .see_also = "vq-encode(1), vq-decode(1), vq-stats(1), ts-import(1)",

@@ -233,7 +233,7 @@ static void report(const struct pl_job *job, int64_t first, double seconds)
     char validation[48] = "";
     const double units =
         (double)((loop->step - first) * loop->options.accumulate) * (double)job->objective.units;
-    if (job->objective.validate && loop->step > 0)
+    if (!isnan(loop->validation)) /* of a run resumed at its end there is none */
         snprintf(validation, sizeof validation, ", validation %.4f", loop->validation);
     if (loop->skipped)
         pl_warn(&job->run->context,
