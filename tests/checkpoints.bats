@@ -294,6 +294,8 @@ pickle_front() {
     fails 4 'ts-import: cut.pt: the pickle ends early: truncated?' ts-import cut.pt
     { cat front && printf '\200\2}.\200\2].'; } >nothing.pt
     fails 3 'ts-import: nothing.pt: a PyTorch file without tensors' ts-import nothing.pt
+    { cat front && printf '\200\2(l.\200\2].'; } >list.pt # of nothing, on a stack that had nothing
+    fails 3 'ts-import: list.pt: a PyTorch file without tensors' ts-import list.pt
     { cat front && printf '\200\2.'; } >empty.pt
     fails 3 'ts-import: empty.pt: damaged pickle: it ends without a value' ts-import empty.pt
     for rest in NN '(N' 'N('; do

@@ -120,7 +120,7 @@ enum pl_status pl_pickle_pop_mark(struct pl_pickle_machine *m, struct pl_pickle_
         return pl_pickle_fail(m, "a mark is missing");
     }
     size_t mark = m->marks[--m->mark_count];
-    *items = m->stack + mark;
+    *items = m->stack ? m->stack + mark : NULL; /* nothing was ever on it */
     *count = m->depth - mark;
     m->depth = mark;
     return PL_OK;
