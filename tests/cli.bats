@@ -156,14 +156,16 @@ options() {
         "$1" --print-options keys | sort >"$T/keys"
         "$1" --print-options table | awk -F '\t' '$4 == "key" { print $1 }' | sort |
             diff "$T/keys" - || return
-        # without a value there is no line; with one there is, unless it is a flag that means
-        # nothing to what the tool does by default
+        # without a value there is no line; with one there is, unless it means nothing to what the
+        # tool does by default
         "$1" --print-options table |
-            awk -F '\t' '$4 == "key" && ($5 != "" || $3 == "flag") { print $1 }' | sort >"$T/valued"
+            awk -F '\t' '$4 == "key" && ($5 != "" || $3 == "flag") { print $1 "\t" $5 }' | sort >"$T/valued"
         sed -n 's/^\([a-z0-9-]*\):.*/\1/p' "$T/config.yaml" | sort >"$T/lines"
-        comm -23 "$T/valued" "$T/lines" | while read -r flag; do
-            "$1" "--$flag" 2>&1 </dev/null | grep -q ": --$flag is not for " || exit 1
+        join -t $'\t' -v 1 "$T/valued" "$T/lines" | while IFS=$'\t' read -r option value; do
+            [ "$value" != no ] || value=
+            "$1" "--$option" ${value:+"$value"} 2>&1 </dev/null | grep -q ": --$option is not for " || exit 1
         done || return
+        cut -f 1 "$T/valued" | sort -o "$T/valued"
         comm -13 "$T/valued" "$T/lines" | { ! grep .; }
     }
     each config

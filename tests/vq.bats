@@ -313,6 +313,75 @@ training_bytes: 4424448" cat plan
     run -1 ts-diff -q seeded many
 }
 
+@test "stopped and resumed, by a signal or a crash, the codebook is the same" {
+    local settings=(--patch 4x4 --levels 2 --codes 40)
+    for method in 'simvq --encoder mlp' 'vanilla --init data' ema 'ema --encoder mlp:8' kmeans; do
+        steps=600
+        [ "$method" != kmeans ] || steps=100000 # nothing changes long before: they take no time
+        vq-train -q -m $method "${settings[@]}" --steps $steps --log whole.csv "$parrot" -o whole.cb
+        for signal in TERM KILL; do
+            vq-train -q -m $method "${settings[@]}" --steps $steps --log part.csv --checkpoint ck \
+                --checkpoint-every 0.005s "$parrot" -o out.cb &
+            job=$!
+            for _ in $(seq 500); do [ -e ck ] && break; sleep 0.01; done
+            kill -$signal $job
+            status=0
+            wait $job || status=$?
+            [ $status = $((128 + $(kill -l $signal))) ]
+            [ ! -e out.cb ]
+            ts-check -q ck
+            fails 3 'vq-encode: ck: the checkpoint of a training, whose codes are not those of the data yet (vq-train --resume makes a codebook of it)' \
+                vq-encode ck "$parrot"
+            vq-train -q -j 2 --log part.csv --resume ck "$parrot" -o resumed.cb
+            cmp whole.cb resumed.cb
+            [ "$(cut -d, -f 1-6 part.csv)" = "$(cut -d, -f 1-6 whole.csv)" ]
+            rm -f ck resumed.cb part.csv *.tmp* .*.tmp*
+        done
+    done
+    ts-plot -f term --size 40x20 whole.csv | grep -q loss
+}
+
+@test "a training is resumed as it began or not at all" {
+    rows 300 6 >rows.plumb
+    vq-train -q --codes 20 --steps 9 --checkpoint ck --checkpoint-every 0.0000001 rows.plumb -o cb
+    vq-train -q --resume ck rows.plumb | cmp - cb
+    cat ck | vq-train -q --resume - rows.plumb | cmp - cb
+    fails 2 'vq-train: ck: the checkpoint is of a run with other options: --method ema was simvq, --lr 0.5 was 0.001' \
+        vq-train --resume ck --lr 0.5 -m ema rows.plumb -o none
+    fails 2 'vq-train: ck: the checkpoint is of a run with other options: --frame 2 was 1' \
+        vq-train --resume ck --frame 2 rows.plumb -o none
+    fails 2 'vq-train: ck: the checkpoint is of a run with other options: --seed 3 was 0' \
+        vq-train --resume ck --seed 3 rows.plumb -o none
+    fails 3 'vq-train: ck: the checkpoint is of a run on 300 vectors; these are 200' \
+        vq-train -q --resume ck <(ts-select --rows 0:200 rows.plumb) -o none
+    rows 300 6 7 >other.plumb
+    run --separate-stderr -3 vq-train -q --resume ck other.plumb -o none
+    [[ $stderr =~ ^'vq-train: ck: the checkpoint is of a run on other data: their sum was x'[0-9a-f]+' and is x' ]]
+    fails 3 'vq-train: cb: not a checkpoint of a training' vq-train --resume cb rows.plumb -o none
+    fails 3 'vq-train: rows.plumb: not a checkpoint of codes' vq-train --resume rows.plumb rows.plumb -o none
+    fails 3 'lin-train: ck: not a checkpoint of a training' lin-train --resume ck rows.plumb -o none
+    head -c 3000 ck >cut
+    run -4 vq-train --resume cut rows.plumb -o none
+    for gone in optim.mean.map.weight basis; do
+        ts-select --drop $gone ck >less
+        run --separate-stderr -3 vq-train -q --resume less rows.plumb -o none
+        [[ $stderr == *"'$gone'"* ]]
+    done
+    vq-train -q -m ema --codes 20 --steps 9 --checkpoint ck --checkpoint-every 0.0000001 rows.plumb -o cb
+    fails 3 "vq-train: less: no tensor 'average.sums'" \
+        sh -c 'ts-select --drop average.sums ck >less; vq-train -q --resume less rows.plumb -o none'
+    [ ! -e none ]
+}
+
+@test "a rate that rises and gradients that are held to a norm" {
+    rows 300 6 >rows.plumb
+    vq-train -q --codes 20 --steps 4 --warmup 2 --lr 0.5 --log rate.csv rows.plumb -o cb
+    [ "$(cut -d, -f 5 rate.csv | tr '\n' ' ')" = 'rate 0.25 0.5 0.5 0.5 ' ]
+    vq-train -q --no-history --codes 20 --steps 4 rows.plumb -o free
+    vq-train -q --no-history --codes 20 --steps 4 --clip 1e-9 rows.plumb -o held
+    run -1 ts-diff -q free held
+}
+
 @test "what does not fit is refused" {
     rows 50 6 >rows.plumb
     rows 50 5 >five.plumb
@@ -343,8 +412,12 @@ training_bytes: 4424448" cat plan
     status=0
     vq-train --encoder mlp:65536,65536 rows.plumb -o none 2>err || status=$?
     [ $status = 5 ] && grep -q '^vq-train: out of memory: training the codes takes 1[34]' err
-    fails 2 'vq-train: --init has no effect with --method kmeans' \
+    fails 2 'vq-train: --init is not for kmeans' \
         vq-train -m kmeans --init data rows.plumb -o none
+    fails 2 'vq-train: --decay is not for simvq' vq-train --decay 0.9 rows.plumb -o none
+    fails 2 'vq-train: --both is not for ema' vq-train -m ema --both rows.plumb -o none
+    fails 2 'vq-train: --gradient is not for codes without --encoder' \
+        vq-train --gradient rotation rows.plumb -o none
     fails 2 'vq-train: --init data: what an --encoder makes of the data is not known before' \
         vq-train --init data --encoder mlp rows.plumb -o none
     fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none

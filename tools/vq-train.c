@@ -5,18 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32.h"
 #include "base/number.h"
 #include "base/version.h"
 #include "cli/tool.h"
 #include "quantize/source.h"
-#include "quantize/vq.h"
-#include "stream/history.h"
+#include "quantize/vq_train.h"
 #include "tensor/blas.h"
+#include "train/job.h"
 
 struct command {
     struct pl_vq_options vq;
-    const char *patch; /* "4x4"; NULL: frames */
-    int64_t frame;     /* rows of a vector */
+    const char *patch;             /* "4x4"; NULL: frames */
+    int64_t frame;                 /* rows of a vector */
+    struct pl_train_options train; /* of these, those of checkpoints */
 };
 
 static const struct pl_option options[] = {
@@ -25,8 +27,15 @@ static const struct pl_option options[] = {
             "vectors are patches of pictures, of so many pixels", "4x4"),
     PL_INT(struct command, frame, "frame", 0, "1", 1, PL_FRAME_MOST, "N",
            "vectors are N rows together: samples of sound, or the rows of a table", "64"),
+    PL_CHECKPOINT_OPTIONS(struct command, train),
     PL_OPTIONS_END,
 };
+
+/* What decides what comes out; a checkpoint records it. */
+static const char *const recipe[] = {
+    "method=",    "codes=",    "levels=", "dim=",   "encoder=", "init=", "both=",
+    "normalise=", "gradient=", "beta=",   "lr=",    "warmup=",  "clip=", "decay=",
+    "steps=",     "batch=",    "patch=",  "frame=", NULL};
 
 /* All vectors of all inputs. */
 struct work {
@@ -35,7 +44,8 @@ struct work {
     struct pl_vq vq;
     float *vectors; /* [count, size] */
     int64_t count, size;
-    struct pl_history history;
+    struct pl_job job;
+    struct pl_vq_training training;
 };
 
 static enum pl_status take_side(struct pl_context *context, const char *text, size_t size,
@@ -101,8 +111,8 @@ static enum pl_status add_segment(struct pl_run *run, struct work *work,
         else if (source->sheets[i].vectors > 0)
             status = add_sheet(context, work, source, i);
     return status ? status
-                  : pl_history_input(context, &work->history, path, pl_vector_source_sum(source),
-                                     source->history.root);
+                  : pl_history_input(context, &work->job.history, path,
+                                     pl_vector_source_sum(source), source->history.root);
 }
 
 static enum pl_status add_operand(struct pl_run *run, struct work *work, const char *path)
@@ -121,23 +131,16 @@ static enum pl_status add_operand(struct pl_run *run, struct work *work, const c
     return status;
 }
 
-static void say_step(void *user, int64_t done, int64_t steps, double loss)
-{
-    struct pl_run *run = user;
-    if (done == 1)
-        pl_progress_start(&run->progress, "training", "steps", (uint64_t)steps);
-    pl_progress_add(&run->progress, 1);
-    snprintf(run->progress.note, sizeof run->progress.note, "loss %.4g", loss);
-    pl_run_progress(run);
-}
-
 /* Reads the vectors, and declares what is trained on them. */
 static enum pl_status prepare(struct pl_run *run, const struct command *command, struct work *work)
 {
     struct pl_context *context = &run->context;
     struct pl_vq_options vq = command->vq;
     int count = run->operand_count > 0 ? run->operand_count : 1;
-    enum pl_status status = find_cut(context, command, &work->cut);
+    enum pl_status status = pl_history_start(context, &work->job.history, run->tool->name,
+                                             PL_VERSION, run->argc, run->argv, run->common.seed);
+    if (status == PL_OK)
+        status = find_cut(context, command, &work->cut);
     for (int i = 0; i < count && status == PL_OK; i++)
         status = add_operand(run, work, pl_run_operand(run, i));
     if (status == PL_OK && work->count == 0)
@@ -167,72 +170,133 @@ static enum pl_status print_plan(struct pl_run *run, const struct pl_vq *vq, int
     return status;
 }
 
-static enum pl_status explain(struct pl_run *run, const struct command *command)
+/* ---- A run --------------------------------------------------------------------------------- */
+
+static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t step)
 {
-    struct work work = {.counting = true};
-    enum pl_status status = pl_history_start(&run->context, &work.history, run->tool->name,
-                                             PL_VERSION, run->argc, run->argv, run->common.seed);
+    return pl_vq_training_loss(&((struct work *)self)->training, tape, step);
+}
+
+static enum pl_status write_codebook(void *self, struct pl_context *context,
+                                     const struct pl_meta_node *document, struct pl_writer *writer)
+{
+    return pl_vq_training_write(context, &((struct work *)self)->training, document, writer);
+}
+
+static enum pl_status finish(void *self, struct pl_context *context)
+{
+    struct work *work = self;
+    struct pl_vq_result result;
+    if (pl_vq_training_finish(context, &work->training, &result))
+        return context->status;
+    pl_run_note(work->job.run,
+                "%" PRId64 " vectors of %" PRId64
+                " numbers: usage %.1f %%, perplexity %.1f, mse %.6g",
+                work->count, work->size, 100 * result.usage, result.perplexity, result.mse);
+    return PL_OK;
+}
+
+static enum pl_status train(struct work *work, struct pl_writer *writer)
+{
+    struct pl_job *job = &work->job;
+    struct pl_context *context = &job->run->context;
+    job->data = work->count;
+    job->data_sum =
+        pl_crc32(0, work->vectors, (size_t)(work->count * work->size) * sizeof *work->vectors);
+    if (pl_vq_training_open(context, &work->training, &work->vq, work->vectors, work->count,
+                            job->resumed))
+        return context->status;
+    pl_vq_training_plan(&work->training, &job->objective, &job->loop.options);
+    return pl_job_run(job, writer);
+}
+
+/* writer NULL: only tells what it would take. */
+static enum pl_status run_work(struct pl_run *run, struct command *command,
+                               struct pl_writer *writer)
+{
+    struct work work = {.counting = !writer};
+    work.job = (struct pl_job){.run = run,
+                               .command = command,
+                               .options = &command->train,
+                               .objective = {.self = &work, .loss = loss},
+                               .unit = "vectors",
+                               .write = write_codebook,
+                               .finish = finish};
+    enum pl_status status = pl_job_open(&work.job, recipe);
     if (status == PL_OK)
         status = prepare(run, command, &work);
     if (status == PL_OK)
-        status = print_plan(run, &work.vq, work.count);
-    pl_history_release(&work.history);
+        status = writer ? train(&work, writer) : print_plan(run, &work.vq, work.count);
+    pl_job_close(&work.job);
+    pl_vq_training_close(&work.training);
     pl_vq_release(&work.vq);
-    return status;
-}
-
-static enum pl_status train(struct pl_run *run, const struct command *command, struct work *work)
-{
-    struct pl_context *context = &run->context;
-    const struct pl_vq_progress progress = {say_step, run};
-    struct pl_vq_result result;
-    enum pl_status status = prepare(run, command, work);
-    if (status == PL_OK)
-        status = pl_vq_train(context, &work->vq, work->vectors, work->count, &progress, &result);
-    if (status == PL_OK)
-        pl_run_note(run, "%lld vectors of %lld numbers: usage %.1f %%, perplexity %.1f, mse %.6g",
-                    (long long)work->count, (long long)work->size, 100 * result.usage,
-                    result.perplexity, result.mse);
+    free(work.vectors);
     return status;
 }
 
 static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
     struct pl_context *context = &run->context;
-    struct work work = {0};
     if (run->common.explain)
-        return explain(run, arguments);
+        return run_work(run, arguments, NULL);
     if (pl_run_binary_output(run))
         return context->status;
     struct pl_writer *writer = pl_writer_open(context, run->common.output);
     if (!writer)
         return context->status;
-    enum pl_status status = pl_history_start(context, &work.history, run->tool->name, PL_VERSION,
-                                             run->argc, run->argv, run->common.seed);
-    if (status == PL_OK)
-        status = train(run, arguments, &work);
-    if (status == PL_OK)
-        status = pl_vq_write(context, &work.vq, writer);
-    if (status == PL_OK && run->common.history)
-        status = pl_history_write(context, &work.history, writer);
-    if (status == PL_OK)
-        status = pl_writer_end(context, writer);
-    if (status == PL_OK)
-        status = pl_writer_commit(context, writer);
-    else
+    if (run_work(run, arguments, writer)) {
         pl_writer_abort(context, writer, run->tool->name);
-    pl_history_release(&work.history);
-    pl_vq_release(&work.vq);
-    free(work.vectors);
-    return status;
+        return context->status;
+    }
+    return pl_writer_commit(context, writer);
 }
 
-/* Kmeans starts from vectors of the data, whatever the others do. */
+/* ---- Options that go together -------------------------------------------------------------- */
+
+static enum pl_status open_checkpoint(struct pl_context *context, void *arguments)
+{
+    struct pl_train_options *train = &((struct command *)arguments)->train;
+    const struct pl_bundle *bundle = &train->start.bundle;
+    const char *type = "";
+    if (!train->resume)
+        return PL_OK;
+    if (pl_input_bundle(context, train->resume, NULL, &train->start.source, &train->start.bundle) ||
+        pl_meta_text(context, pl_bundle_document(bundle, "model"), "type", &type))
+        return context->status;
+    return strcmp(type, "vq") == 0
+               ? PL_OK
+               : pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of codes", bundle->source);
+}
+
+static void release(void *arguments)
+{
+    pl_bundle_release(&((struct command *)arguments)->train.start.bundle);
+}
+
+/* Options of some methods. */
+static const struct part {
+    const char *option;
+    unsigned methods; /* bits */
+} parts[] = {
+    {"init", ~(1u << PL_VQ_KMEANS)},   {"both", 1u << PL_VQ_SIMVQ},
+    {"beta", ~(1u << PL_VQ_KMEANS)},   {"lr", ~(1u << PL_VQ_KMEANS)},
+    {"warmup", ~(1u << PL_VQ_KMEANS)}, {"clip", ~(1u << PL_VQ_KMEANS)},
+    {"decay", 1u << PL_VQ_EMA},        {"batch", ~(1u << PL_VQ_KMEANS)},
+};
+
+/* A run that goes on is held to its own options. */
 static enum pl_status refuse(struct pl_context *context, const void *arguments, const char *option)
 {
+    static const char *const methods[] = {"simvq", "vanilla", "ema", "kmeans"};
     const struct command *command = arguments;
-    if (command->vq.method == PL_VQ_KMEANS && strcmp(option, "init") == 0)
-        return pl_fail(context, PL_USAGE, "--init has no effect with --method kmeans");
+    const int method = command->vq.method;
+    if (command->train.resume)
+        return PL_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strcmp(parts[i].option, option) == 0 && !(parts[i].methods >> method & 1))
+            return pl_fail(context, PL_USAGE, "--%s is not for %s", option, methods[method]);
+    if (strcmp(option, "gradient") == 0 && strcmp(command->vq.encoder, "none") == 0)
+        return pl_fail(context, PL_USAGE, "--gradient is not for codes without --encoder");
     return PL_OK;
 }
 
@@ -251,6 +315,8 @@ int main(int argc, char **argv)
         .most = -1,
         .options = options,
         .unused = unused,
+        .prepare = open_checkpoint,
+        .release = release,
         .refuse = refuse,
         .command_size = sizeof(struct command),
         .examples = examples,

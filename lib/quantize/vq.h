@@ -40,6 +40,8 @@ struct pl_vq_options {
     bool normalise;      /* train on vectors of mean 0 and one deviation */
     int gradient;        /* enum pl_vq_gradient, into the encoder */
     double beta, rate, decay;
+    double warmup;        /* steps, or below 1 share of the steps, in which the rate rises */
+    double clip;          /* of the norm of a gradient; 0: none */
     int64_t steps, batch; /* steps 0: as many as the method needs */
     uint64_t seed;
 };
@@ -66,6 +68,10 @@ struct pl_vq_options {
               "how the gradient passes the codes on its way to the encoder"),                      \
     PL_REAL(s, f.beta, "beta", 0, "0.25", 0, 1e6, "WEIGHT", "weight of the commitment to the codes", "1"), \
     PL_REAL(s, f.rate, "lr", 0, "1e-3", 0, 10, "RATE", "rate of Adam, whose betas are 0.5 and 0.9", "3e-4"), \
+    PL_REAL(s, f.warmup, "warmup", 0, "0", 0, 1e12, "SHARE",                                       \
+            "share of the steps in which the rate rises, from 1 on their number", "0.1"),          \
+    PL_REAL(s, f.clip, "clip", 0, "0", 0, 1e12, "NORM",                                            \
+            "gradients are scaled down to this norm; 0: never", "1"),                              \
     PL_REAL(s, f.decay, "decay", 0, "0.99", 0, 1, "SHARE", "ema: what the averages keep at a step", "0.999"), \
     PL_INT(s, f.steps, "steps", 0, "0", 0, 1e9, "N",                                               \
            "steps of training, of kmeans passes over all vectors; 0: 1000, of kmeans 25", "5000"), \
@@ -111,22 +117,6 @@ struct pl_variable *pl_vq_encode(struct pl_tape *tape, const struct pl_vq *vq,
 struct pl_variable *pl_vq_decode(struct pl_tape *tape, const struct pl_vq *vq,
                                  struct pl_variable *z);
 
-/* Trains on vectors [count, size], which it changes.  progress.step (may be NULL) is told of every
- * step.  PL_NUMERIC when training diverges.  Warns of what is likely a mistake: more codes than
- * vectors, vectors that are all the same or far from the codes in size, codes that are hardly
- * used. */
-struct pl_vq_progress {
-    void (*step)(void *user, int64_t done, int64_t steps, double loss);
-    void *user;
-};
-struct pl_vq_result {
-    double usage, perplexity; /* over all vectors, means over levels */
-    double mse;               /* of the decoded vectors */
-};
-enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real *vectors,
-                           int64_t count, const struct pl_vq_progress *progress,
-                           struct pl_vq_result *result) PL_MUST_CHECK;
-
 /* Steps of training, or passes of kmeans: as given, or what the method needs. */
 int64_t pl_vq_steps(const struct pl_vq_options *options);
 
@@ -145,11 +135,18 @@ void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost);
  *     meta: model                        type: vq; configuration; size, patch or frame
  *     codebook                           f32 [K, dim], of several levels [levels, K, dim]
  *     basis, map.weight, map.bias        simvq: codebook = basis map.weight' + map.bias
- *     mean, scale, encoder.*, decoder.*  with an encoder */
+ *     mean, scale, encoder.*, decoder.*  with an encoder
+ *
+ * training NULL, or what a checkpoint says of the training: then all is as training sees it. */
 enum pl_status pl_vq_write(struct pl_context *context, const struct pl_vq *vq,
+                           const struct pl_meta_node *training,
                            struct pl_writer *writer) PL_MUST_CHECK;
-/* PL_BAD_DATA for what is no codebook, or holds numbers that are not finite. */
+/* PL_BAD_DATA for what is no codebook, one that is still in training, or numbers that are not
+ * finite. */
 enum pl_status pl_vq_read(struct pl_context *context, struct pl_vq *vq,
                           const struct pl_bundle *bundle) PL_MUST_CHECK;
+/* The values alone, for parameters that were declared. */
+enum pl_status pl_vq_read_values(struct pl_context *context, struct pl_vq *vq,
+                                 const struct pl_bundle *bundle) PL_MUST_CHECK;
 
 #endif

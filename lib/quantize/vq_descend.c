@@ -8,27 +8,24 @@
  *     loss = mean((decoder(q) - x)^2) + sum over levels of L_vq      (nn/quantize.h)
  *
  * Without encoder nothing goes back into x, and the first term is only the error. */
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "autograd/ops.h"
 #include "base/rng.h"
 #include "nn/quantize.h"
 #include "quantize/vq_train.h"
-#include "train/optimiser.h"
 
 struct level {
     struct pl_variable codebook, basis, map, bias;
     struct pl_nearest nearest;
-    double *hits, *sums; /* ema: [K], [K, dim] */
+    double *hits, *sums; /* ema: [K], [K, dim], in the descent's */
 };
 
 struct descent {
     struct pl_vq *vq;
     const struct pl_vq_data *data;
     struct level *levels;
-    struct pl_optimiser optimiser;
-    struct pl_tape tape;
+    double *hits, *sums; /* ema: [levels, K], [levels, K, dim]; else NULL */
     struct pl_rng rng;
 };
 
@@ -122,35 +119,79 @@ static enum pl_status start_at_data(struct pl_context *context, struct descent *
     return status;
 }
 
-/* The averages start as if each code had been hit once. */
-static enum pl_status start_averages(struct pl_context *context, struct level *level, int64_t codes,
-                                     int64_t dim)
+/* ---- Averages ------------------------------------------------------------------------------ */
+
+static enum pl_status open_averages(struct pl_context *context, struct descent *descent)
 {
-    level->hits = pl_new(context, (size_t)codes, sizeof *level->hits);
-    level->sums = pl_new(context, (size_t)(codes * dim), sizeof *level->sums);
-    if (!level->hits || !level->sums)
+    const struct pl_vq_options *options = &descent->vq->options;
+    const int64_t codes = options->codes, rows = options->levels * codes;
+    descent->hits = pl_new(context, (size_t)rows, sizeof *descent->hits);
+    descent->sums = pl_new(context, (size_t)(rows * options->dim), sizeof *descent->sums);
+    if (!descent->hits || !descent->sums)
         return context->status;
-    for (int64_t i = 0; i < codes * dim; i++)
-        level->sums[i] = (double)level->codebook.value[i];
-    for (int64_t j = 0; j < codes; j++)
-        level->hits[j] = 1;
+    for (int64_t i = 0; i < options->levels; i++) {
+        descent->levels[i].hits = descent->hits + i * codes;
+        descent->levels[i].sums = descent->sums + i * codes * options->dim;
+    }
     return PL_OK;
 }
 
-static enum pl_status start(struct pl_context *context, struct descent *descent)
+/* As if each code had been hit once. */
+static void start_averages(struct descent *descent)
 {
-    struct pl_vq *vq = descent->vq;
+    const struct pl_variable *codebook = descent->vq->codebook;
+    for (int64_t i = 0; i < codebook->count; i++)
+        descent->sums[i] = (double)codebook->value[i];
+    for (int64_t j = 0; j < pl_variable_rows(codebook); j++)
+        descent->hits[j] = 1;
+}
+
+/* In a checkpoint: average.hits [levels K], average.sums [levels K, dim], f64. */
+struct average {
+    const char *name;
+    struct pl_tensor tensor;
+};
+
+static void list_averages(const struct descent *descent, struct average averages[2])
+{
+    const int64_t dims[] = {pl_variable_rows(descent->vq->codebook), descent->vq->options.dim};
+    averages[0] = (struct average){"average.hits", pl_tensor_view(PL_F64, 1, dims, descent->hits)};
+    averages[1] = (struct average){"average.sums", pl_tensor_view(PL_F64, 2, dims, descent->sums)};
+}
+
+static enum pl_status write_averages(struct pl_context *context,
+                                     const struct pl_vq_training *training,
+                                     struct pl_writer *writer)
+{
+    const struct descent *descent = training->state;
+    struct average averages[2];
     enum pl_status status = PL_OK;
-    if (vq->options.init == PL_VQ_DATA)
-        status = start_at_data(context, descent);
-    else
-        start_random(vq);
-    for (int64_t i = 0; i < vq->options.levels && status == PL_OK; i++)
-        if (vq->options.method == PL_VQ_EMA)
-            status =
-                start_averages(context, &descent->levels[i], vq->options.codes, vq->options.dim);
+    list_averages(descent, averages);
+    for (int i = 0; i < 2 && descent->hits && !status; i++)
+        status =
+            pl_writer_tensor(context, writer, averages[i].name, &averages[i].tensor, PL_CODEC_RAW);
     return status;
 }
+
+static enum pl_status read_averages(struct pl_context *context, struct descent *descent,
+                                    const struct pl_bundle *checkpoint)
+{
+    struct average averages[2];
+    list_averages(descent, averages);
+    for (int i = 0; i < 2; i++) {
+        struct pl_tensor *into = &averages[i].tensor;
+        const struct pl_tensor *tensor = pl_bundle_tensor(checkpoint, averages[i].name);
+        if (!tensor)
+            return pl_fail(context, PL_BAD_DATA, "%s: no tensor '%s'", checkpoint->source,
+                           averages[i].name);
+        if (pl_tensor_expect(context, tensor, averages[i].name, PL_F64, into->rank, into->dims))
+            return pl_fail_at(context, "%s", checkpoint->source);
+        memcpy(into->data, tensor->data, (size_t)pl_tensor_count(tensor) * sizeof(double));
+    }
+    return PL_OK;
+}
+
+/* ---- Opening ------------------------------------------------------------------------------- */
 
 /* What is not trained has no gradient. */
 static void freeze(struct pl_vq *vq)
@@ -164,47 +205,64 @@ static void freeze(struct pl_vq *vq)
             pl_parameter_find(&vq->parameters, "scale")->frozen = true;
 }
 
-static enum pl_status open_descent(struct pl_context *context, struct descent *descent,
-                                   struct pl_vq *vq, const struct pl_vq_data *data)
+static enum pl_status start(struct pl_context *context, struct descent *descent,
+                            const struct pl_bundle *checkpoint)
 {
-    static const struct pl_optimiser_options adam = {
-        .kind = PL_ADAMW, .beta1 = 0.5, .beta2 = 0.9, .eps = 1e-8};
-    *descent = (struct descent){.vq = vq,
-                                .data = data,
-                                .tape = {.context = context, .recording = true},
-                                .rng = pl_rng_init(vq->options.seed, "batches")};
-    descent->levels = pl_new(context, (size_t)vq->options.levels, sizeof *descent->levels);
-    if (!descent->levels || pl_blas_open(context))
+    enum pl_status status = PL_OK;
+    if (!checkpoint && descent->vq->options.init == PL_VQ_DATA)
+        status = start_at_data(context, descent);
+    else if (!checkpoint)
+        start_random(descent->vq);
+    if (descent->vq->options.method != PL_VQ_EMA || status)
+        return status;
+    if (open_averages(context, descent))
         return context->status;
+    if (checkpoint)
+        return read_averages(context, descent, checkpoint);
+    start_averages(descent);
+    return PL_OK;
+}
+
+static enum pl_status open_descent(struct pl_context *context, struct pl_vq_training *training,
+                                   const struct pl_bundle *checkpoint)
+{
+    struct pl_vq *vq = training->vq;
+    struct descent *descent = pl_new(context, 1, sizeof *descent);
+    training->state = descent;
+    if (!descent)
+        return context->status;
+    descent->vq = vq;
+    descent->data = &training->data;
+    descent->rng = pl_rng_init(vq->options.seed, "batches");
+    descent->levels = pl_new(context, (size_t)vq->options.levels, sizeof *descent->levels);
     freeze(vq);
-    if (pl_optimiser_init(context, &descent->optimiser, &vq->parameters, &adam))
+    if (!descent->levels || pl_parameters_gradients(context, &vq->parameters))
         return context->status;
     for (int64_t i = 0; i < vq->options.levels; i++)
         if (open_level(context, descent, i))
             return context->status;
-    return start(context, descent);
+    return start(context, descent, checkpoint);
 }
 
-static void close_descent(struct descent *descent)
+static void close_descent(struct pl_vq_training *training)
 {
-    for (int64_t i = 0; descent->levels && i < descent->vq->options.levels; i++) {
+    struct descent *descent = training->state;
+    for (int64_t i = 0; descent->levels && i < descent->vq->options.levels; i++)
         pl_nearest_release(&descent->levels[i].nearest);
-        free(descent->levels[i].hits);
-        free(descent->levels[i].sums);
-    }
     free(descent->levels);
-    pl_optimiser_release(&descent->optimiser);
-    pl_tape_release(&descent->tape);
+    free(descent->hits);
+    free(descent->sums);
+    free(descent);
 }
 
 /* ---- A step ------------------------------------------------------------------------------- */
 
 /* Vectors drawn at random, with replacement. */
-static struct pl_variable *draw(struct descent *descent, int64_t step)
+static struct pl_variable *draw(struct pl_tape *tape, struct descent *descent, int64_t step)
 {
     const struct pl_vq_data *data = descent->data;
     int64_t batch = descent->vq->options.batch;
-    struct pl_variable *x = pl_tape_matrix(&descent->tape, false, batch, data->size);
+    struct pl_variable *x = pl_tape_matrix(tape, false, batch, data->size);
     for (int64_t i = 0; i < batch && x; i++) {
         uint64_t row =
             pl_rng_below(&descent->rng, (uint64_t)(step * batch + i), (uint64_t)data->count);
@@ -245,10 +303,9 @@ static void average(const struct pl_vq *vq, struct level *level, const struct pl
 }
 
 /* Quantizes z level by level: *sum is the sum of the code vectors, the result the sum of losses. */
-static struct pl_variable *quantize(struct descent *descent, struct pl_variable *z,
-                                    struct pl_variable **sum)
+static struct pl_variable *quantize(struct pl_tape *tape, struct descent *descent,
+                                    struct pl_variable *z, struct pl_variable **sum)
 {
-    struct pl_tape *tape = &descent->tape;
     const struct pl_vq *vq = descent->vq;
     const struct pl_quantize options = {.beta = vq->options.beta};
     struct pl_variable *rest = z, *loss = NULL;
@@ -268,50 +325,22 @@ static struct pl_variable *quantize(struct descent *descent, struct pl_variable 
     return loss;
 }
 
-static enum pl_status take_step(struct pl_context *context, struct descent *descent, int64_t step,
-                                double *loss)
+static struct pl_variable *step_loss(struct pl_vq_training *training, struct pl_tape *tape,
+                                     int64_t step)
 {
-    struct pl_tape *tape = &descent->tape;
-    struct pl_vq *vq = descent->vq;
-    struct pl_variable *x = draw(descent, step), *sum = NULL;
+    struct descent *descent = training->state;
+    const struct pl_vq *vq = training->vq;
+    struct pl_variable *x = draw(tape, descent, step), *sum = NULL;
     struct pl_variable *z = pl_vq_layers_encode(tape, &vq->layers, x);
-    struct pl_variable *total = z ? quantize(descent, z, &sum) : NULL;
-    if (total && vq->layers.kind != PL_VQ_NONE) {
-        struct pl_variable *q = vq->options.gradient == PL_VQ_ROTATION
-                                    ? pl_op_rotate(tape, z, sum)
-                                    : pl_op_straight_through(tape, z, sum);
-        struct pl_variable *error =
-            pl_op_mean_square(tape, pl_vq_layers_decode(tape, &vq->layers, q), x->value);
-        total = pl_op_add(tape, total, error, 1);
-    }
-    if (!total)
-        return context->status;
-    *loss = (double)total->value[0];
-    if (!isfinite(*loss))
-        return pl_fail(context, PL_NUMERIC, "diverged at step %lld: lower --lr",
-                       (long long)step + 1);
-    pl_parameters_clear(&vq->parameters);
-    enum pl_status status = PL_OK;
-    if (total->gradient)
-        status = pl_tape_backward(tape, total, 1);
-    if (!status && total->gradient)
-        status = pl_optimiser_step(context, &descent->optimiser, vq->options.rate, 1);
-    pl_tape_reset(tape);
-    return status;
+    struct pl_variable *total = z ? quantize(tape, descent, z, &sum) : NULL;
+    if (!total || vq->layers.kind == PL_VQ_NONE)
+        return total;
+    struct pl_variable *q = vq->options.gradient == PL_VQ_ROTATION
+                                ? pl_op_rotate(tape, z, sum)
+                                : pl_op_straight_through(tape, z, sum);
+    struct pl_variable *error =
+        pl_op_mean_square(tape, pl_vq_layers_decode(tape, &vq->layers, q), x->value);
+    return pl_op_add(tape, total, error, 1);
 }
 
-enum pl_status pl_vq_descend(struct pl_context *context, struct pl_vq *vq,
-                             const struct pl_vq_data *data, const struct pl_vq_progress *progress)
-{
-    struct descent descent;
-    int64_t steps = pl_vq_steps(&vq->options);
-    enum pl_status status = open_descent(context, &descent, vq, data);
-    for (int64_t step = 0; step < steps && status == PL_OK; step++) {
-        double loss = 0;
-        status = take_step(context, &descent, step, &loss);
-        if (status == PL_OK && progress && progress->step)
-            progress->step(progress->user, step + 1, steps, loss);
-    }
-    close_descent(&descent);
-    return status;
-}
+const struct pl_vq_way pl_vq_descent = {open_descent, step_loss, write_averages, close_descent};

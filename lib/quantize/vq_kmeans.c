@@ -14,6 +14,9 @@
 
 struct lloyd {
     int64_t count, codes, dim; /* vectors, code vectors, numbers of each */
+    int64_t level;             /* that is trained */
+    bool changed;              /* by the last pass of this level */
+    double error;              /* of that pass: mean square over all numbers */
     pl_real *vectors;          /* [count, dim]; what is left over at this level, a copy */
     pl_real *codebook;         /* [codes, dim] */
     struct pl_nearest nearest;
@@ -23,31 +26,53 @@ struct lloyd {
     double *squares; /* [count]: distance of each vector to its code */
 };
 
-static enum pl_status open_lloyd(struct pl_context *context, struct lloyd *lloyd,
-                                 const struct pl_vq *vq, const struct pl_vq_data *data)
+static enum pl_status take_memory(struct pl_context *context, struct lloyd *lloyd)
 {
-    *lloyd = (struct lloyd){.count = data->count, .codes = vq->options.codes, .dim = data->size};
-    lloyd->vectors = pl_new(context, (size_t)lloyd->count, (size_t)lloyd->dim * sizeof(pl_real));
-    lloyd->found = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->found);
-    lloyd->squares = pl_new(context, (size_t)lloyd->count, sizeof *lloyd->squares);
-    lloyd->hits = pl_new(context, (size_t)lloyd->codes, sizeof *lloyd->hits);
-    lloyd->sums = pl_new(context, (size_t)(lloyd->codes * lloyd->dim), sizeof *lloyd->sums);
-    if (!lloyd->vectors || !lloyd->found || !lloyd->squares || !lloyd->hits || !lloyd->sums ||
-        pl_blas_open(context))
+    const size_t count = (size_t)lloyd->count, codes = (size_t)lloyd->codes,
+                 dim = (size_t)lloyd->dim;
+    lloyd->vectors = pl_new(context, count, dim * sizeof *lloyd->vectors);
+    lloyd->found = pl_new(context, count, sizeof *lloyd->found);
+    lloyd->squares = pl_new(context, count, sizeof *lloyd->squares);
+    lloyd->hits = pl_new(context, codes, sizeof *lloyd->hits);
+    lloyd->sums = pl_new(context, codes, dim * sizeof *lloyd->sums);
+    if (!lloyd->vectors || !lloyd->found || !lloyd->squares || !lloyd->hits || !lloyd->sums)
         return context->status;
-    memcpy(lloyd->vectors, data->vectors,
-           (size_t)(lloyd->count * lloyd->dim) * sizeof *lloyd->vectors);
     return pl_nearest_init(context, &lloyd->nearest, lloyd->codes, lloyd->dim);
 }
 
-static void close_lloyd(struct lloyd *lloyd)
+/* What a checkpoint holds of earlier levels is enough: what they leave over is found again. */
+static enum pl_status open_lloyd(struct pl_context *context, struct pl_vq_training *training,
+                                 const struct pl_bundle *checkpoint)
 {
+    const struct pl_vq_data *data = &training->data;
+    struct lloyd *lloyd = pl_new(context, 1, sizeof *lloyd);
+    (void)checkpoint;
+    training->state = lloyd;
+    if (!lloyd)
+        return context->status;
+    *lloyd = (struct lloyd){.count = data->count,
+                            .codes = training->vq->options.codes,
+                            .dim = data->size,
+                            .changed = true};
+    for (size_t i = 0; i < training->vq->parameters.count; i++)
+        training->vq->parameters.items[i]->frozen = true;
+    if (take_memory(context, lloyd))
+        return context->status;
+    memcpy(lloyd->vectors, data->vectors,
+           (size_t)(lloyd->count * lloyd->dim) * sizeof *lloyd->vectors);
+    return PL_OK;
+}
+
+static void close_lloyd(struct pl_vq_training *training)
+{
+    struct lloyd *lloyd = training->state;
     pl_nearest_release(&lloyd->nearest);
     free(lloyd->vectors);
     free(lloyd->found);
     free(lloyd->squares);
     free(lloyd->hits);
     free(lloyd->sums);
+    free(lloyd);
 }
 
 static void set_code(struct lloyd *lloyd, int64_t code, int64_t vector)
@@ -92,9 +117,8 @@ static int64_t fill_empty(struct lloyd *lloyd)
     return moved;
 }
 
-/* One pass; *error is the mean square over all numbers, *changed whether any code moved. */
-static enum pl_status pass(struct pl_context *context, struct lloyd *lloyd, double *error,
-                           bool *changed)
+/* One pass over all vectors. */
+static enum pl_status pass(struct pl_context *context, struct lloyd *lloyd)
 {
     int64_t dim = lloyd->dim;
     pl_nearest_set(&lloyd->nearest, lloyd->codebook);
@@ -102,24 +126,24 @@ static enum pl_status pass(struct pl_context *context, struct lloyd *lloyd, doub
         return context->status;
     memset(lloyd->hits, 0, (size_t)lloyd->codes * sizeof *lloyd->hits);
     memset(lloyd->sums, 0, (size_t)(lloyd->codes * dim) * sizeof *lloyd->sums);
-    *error = 0;
+    lloyd->error = 0;
     for (int64_t i = 0; i < lloyd->count; i++) {
         int64_t code = lloyd->found[i];
         const pl_real *vector = lloyd->vectors + i * dim;
         lloyd->squares[i] = pl_square_distance(dim, vector, lloyd->codebook + code * dim);
-        *error += lloyd->squares[i] / (double)(lloyd->count * dim);
+        lloyd->error += lloyd->squares[i] / (double)(lloyd->count * dim);
         lloyd->hits[code]++;
         for (int64_t k = 0; k < dim; k++)
             lloyd->sums[code * dim + k] += (double)vector[k];
     }
-    *changed = false;
+    lloyd->changed = false;
     for (int64_t j = 0; j < lloyd->codes; j++)
         for (int64_t k = 0; k < dim && lloyd->hits[j] > 0; k++) {
             pl_real mean = (pl_real)(lloyd->sums[j * dim + k] / (double)lloyd->hits[j]);
-            *changed = *changed || mean != lloyd->codebook[j * dim + k];
+            lloyd->changed = lloyd->changed || mean != lloyd->codebook[j * dim + k];
             lloyd->codebook[j * dim + k] = mean;
         }
-    *changed = fill_empty(lloyd) > 0 || *changed;
+    lloyd->changed = fill_empty(lloyd) > 0 || lloyd->changed;
     return PL_OK;
 }
 
@@ -135,25 +159,34 @@ static enum pl_status leave_rest(struct pl_context *context, struct lloyd *lloyd
     return PL_OK;
 }
 
-enum pl_status pl_vq_kmeans(struct pl_context *context, struct pl_vq *vq,
-                            const struct pl_vq_data *data, const struct pl_vq_progress *progress)
+/* Goes on to a level: those before it have been trained. */
+static enum pl_status reach(struct pl_context *context, struct lloyd *lloyd, const struct pl_vq *vq,
+                            int64_t level)
 {
-    struct lloyd lloyd;
-    int64_t levels = vq->options.levels, passes = pl_vq_steps(&vq->options);
-    enum pl_status status = open_lloyd(context, &lloyd, vq, data);
-    for (int64_t level = 0; level < levels && status == PL_OK; level++) {
-        bool changed = true;
-        lloyd.codebook = pl_vq_level(vq, vq->codebook, level).value;
-        status = draw(context, &lloyd, vq->options.seed, level);
-        for (int64_t i = 0; i < passes && changed && status == PL_OK; i++) {
-            double error = 0;
-            status = pass(context, &lloyd, &error, &changed);
-            if (status == PL_OK && progress && progress->step)
-                progress->step(progress->user, level * passes + i + 1, levels * passes, error);
-        }
-        if (status == PL_OK && level + 1 < levels)
-            status = leave_rest(context, &lloyd);
+    enum pl_status status = PL_OK;
+    for (; lloyd->level < level && !status; lloyd->level++) {
+        lloyd->codebook = pl_vq_level(vq, vq->codebook, lloyd->level).value;
+        lloyd->changed = true;
+        status = leave_rest(context, lloyd);
     }
-    close_lloyd(&lloyd);
+    lloyd->codebook = pl_vq_level(vq, vq->codebook, level).value;
     return status;
 }
+
+/* A step is a pass; those that are left when nothing changes any more are none. */
+static struct pl_variable *pass_loss(struct pl_vq_training *training, struct pl_tape *tape,
+                                     int64_t step)
+{
+    struct lloyd *lloyd = training->state;
+    const struct pl_vq *vq = training->vq;
+    const int64_t passes = pl_vq_steps(&vq->options), level = step / passes;
+    struct pl_variable *error = pl_tape_matrix(tape, false, 1, 1);
+    if (!error || reach(tape->context, lloyd, vq, level) ||
+        (step % passes == 0 && draw(tape->context, lloyd, vq->options.seed, level)) ||
+        (lloyd->changed && pass(tape->context, lloyd)))
+        return NULL;
+    error->value[0] = (pl_real)lloyd->error;
+    return error;
+}
+
+const struct pl_vq_way pl_vq_lloyd = {open_lloyd, pass_loss, NULL, close_lloyd};

@@ -14,7 +14,7 @@ static const struct pl_option rows[] = {PL_VQ_OPTIONS(struct kept, options), PL_
 /* ---- Writing ------------------------------------------------------------------------------ */
 
 static enum pl_status write_document(struct pl_context *context, const struct pl_vq *vq,
-                                     struct pl_writer *writer)
+                                     const struct pl_meta_node *training, struct pl_writer *writer)
 {
     const struct kept kept = {.options = vq->options};
     struct pl_meta meta = {0};
@@ -26,6 +26,8 @@ static enum pl_status write_document(struct pl_context *context, const struct pl
     struct pl_meta_node *map = pl_meta_add_map(context, &meta, root, "configuration");
     for (const struct pl_option *row = rows; row->name; row++)
         pl_option_write(context, row, &kept, &meta, map);
+    if (training)
+        pl_meta_add_copy(context, &meta, root, "training", training);
     enum pl_status status = pl_meta_ok(&meta, context)
                                 ? pl_writer_meta(context, writer, "model", meta.root)
                                 : context->status;
@@ -34,11 +36,11 @@ static enum pl_status write_document(struct pl_context *context, const struct pl
 }
 
 enum pl_status pl_vq_write(struct pl_context *context, const struct pl_vq *vq,
-                           struct pl_writer *writer)
+                           const struct pl_meta_node *training, struct pl_writer *writer)
 {
     enum pl_status status = pl_writer_kind(context, writer, "codebook");
     if (status == PL_OK)
-        status = write_document(context, vq, writer);
+        status = write_document(context, vq, training, writer);
     for (size_t i = 0; i < vq->parameters.count && status == PL_OK; i++) {
         const struct pl_parameter *parameter = vq->parameters.items[i];
         const struct pl_variable *variable = &parameter->variable;
@@ -87,8 +89,8 @@ static enum pl_status read_document(struct pl_context *context, struct pl_vq *vq
     return status ? pl_fail_at(context, "meta 'model'") : PL_OK;
 }
 
-static enum pl_status read_values(struct pl_context *context, struct pl_vq *vq,
-                                  const struct pl_bundle *bundle)
+enum pl_status pl_vq_read_values(struct pl_context *context, struct pl_vq *vq,
+                                 const struct pl_bundle *bundle)
 {
     enum pl_status status = PL_OK;
     for (size_t i = 0; i < vq->parameters.count && status == PL_OK; i++) {
@@ -128,10 +130,16 @@ enum pl_status pl_vq_read(struct pl_context *context, struct pl_vq *vq,
     if (status == PL_OK && (!type || strcmp(type, "vq") != 0))
         return pl_fail(context, PL_BAD_DATA, "%s: no codebook, but %s (vq-train makes codebooks)",
                        bundle->source, pl_bundle_kind(bundle));
+    if (pl_meta_find(root, "training"))
+        return pl_fail(
+            context, PL_BAD_DATA,
+            "%s: the checkpoint of a training, whose codes are not those of the data yet "
+            "(vq-train --resume makes a codebook of it)",
+            bundle->source);
     if (status == PL_OK)
         status = read_document(context, vq, root);
     if (status == PL_OK)
-        status = read_values(context, vq, bundle);
+        status = pl_vq_read_values(context, vq, bundle);
     if (status == PL_OK)
         return PL_OK;
     pl_vq_release(vq);

@@ -8,12 +8,14 @@
  * data, and coding knows nothing of it.  Layers go on seeing what they were trained on. */
 #include "quantize/vq_train.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "base/memory.h"
 #include "quantize/coder.h"
 #include "quantize/usage.h"
+#include "tensor/blas.h"
 
 /* ---- To one mean and deviation ------------------------------------------------------------- */
 
@@ -193,42 +195,94 @@ static enum pl_status report(struct pl_context *context, const struct pl_vq *vq,
     return status;
 }
 
-static enum pl_status train(struct pl_context *context, struct pl_vq *vq,
-                            const struct pl_vq_data *data, const struct pl_vq_progress *progress,
-                            struct pl_vq_result *result)
+/* ---- A training ----------------------------------------------------------------------------- */
+
+/* From here on vectors are as training sees them. */
+static enum pl_status open_data(struct pl_context *context, struct pl_vq_training *training)
 {
-    enum pl_status status = vq->options.method == PL_VQ_KMEANS
-                                ? pl_vq_kmeans(context, vq, data, progress)
-                                : pl_vq_descend(context, vq, data, progress);
-    if (status == PL_OK)
-        status = pl_vq_settle(context, vq);
-    if (status == PL_OK)
-        status = report(context, vq, data, result);
-    if (status == PL_OK && vq->mean)
-        keep_moments(vq, data);
-    else if (status == PL_OK)
-        restore_codebook(vq, data);
-    return status ? status : pl_vq_settle(context, vq);
+    struct pl_vq *vq = training->vq;
+    struct pl_vq_cost cost;
+    pl_vq_cost(vq, training->data.count, &cost);
+    if (pl_memory_check(context, cost.bytes, "training the codes") ||
+        pl_parameters_values(context, &vq->parameters) || check_data(context, vq, &training->data))
+        return context->status;
+    if (vq->scale)
+        vq->scale->value[0] = 1; /* the data are normalised here */
+    normalise(&training->data);
+    return pl_blas_open(context);
 }
 
-enum pl_status pl_vq_train(struct pl_context *context, struct pl_vq *vq, pl_real *vectors,
-                           int64_t count, const struct pl_vq_progress *progress,
-                           struct pl_vq_result *result)
+enum pl_status pl_vq_training_open(struct pl_context *context, struct pl_vq_training *training,
+                                   struct pl_vq *vq, pl_real *vectors, int64_t count,
+                                   const struct pl_bundle *checkpoint)
 {
-    struct pl_vq_data data = {.vectors = vectors, .count = count, .size = vq->size};
-    struct pl_vq_cost cost;
-    pl_vq_cost(vq, count, &cost);
-    enum pl_status status = pl_memory_check(context, cost.bytes, "training the codes");
-    if (status == PL_OK)
-        status = pl_parameters_values(context, &vq->parameters);
-    if (vq->scale && status == PL_OK)
-        vq->scale->value[0] = 1; /* the data are normalised here */
-    if (status == PL_OK)
-        status = check_data(context, vq, &data);
-    if (status == PL_OK)
-        normalise(&data);
-    if (status == PL_OK)
-        status = train(context, vq, &data, progress, result);
-    free(data.mean);
-    return status;
+    *training = (struct pl_vq_training){
+        .vq = vq,
+        .data = {.vectors = vectors, .count = count, .size = vq->size},
+        .way = vq->options.method == PL_VQ_KMEANS ? &pl_vq_lloyd : &pl_vq_descent,
+    };
+    if (open_data(context, training))
+        return context->status;
+    if (checkpoint && pl_vq_read_values(context, vq, checkpoint))
+        return pl_fail_at(context, "%s", checkpoint->source);
+    return training->way->open(context, training, checkpoint);
+}
+
+void pl_vq_training_close(struct pl_vq_training *training)
+{
+    if (training->state)
+        training->way->close(training);
+    free(training->data.mean);
+}
+
+void pl_vq_training_plan(const struct pl_vq_training *training, struct pl_objective *objective,
+                         struct pl_loop_options *options)
+{
+    const struct pl_vq_options *vq = &training->vq->options;
+    const bool kmeans = vq->method == PL_VQ_KMEANS;
+    objective->parameters = &training->vq->parameters;
+    objective->units = kmeans ? training->data.count : vq->batch;
+    objective->most_loss = DBL_MAX;
+    options->steps = pl_vq_steps(vq) * (kmeans ? vq->levels : 1);
+    options->accumulate = 1;
+    options->clip = vq->clip;
+    options->schedule = (struct pl_schedule){
+        .kind = PL_SCHEDULE_CONSTANT,
+        .peak = kmeans ? 0 : vq->rate,
+        .warmup = pl_schedule_warmup(vq->warmup, options->steps),
+        .steps = options->steps,
+    };
+    options->optimiser =
+        (struct pl_optimiser_options){.kind = PL_ADAMW, .beta1 = 0.5, .beta2 = 0.9, .eps = 1e-8};
+}
+
+struct pl_variable *pl_vq_training_loss(struct pl_vq_training *training, struct pl_tape *tape,
+                                        int64_t step)
+{
+    return training->way->loss(training, tape, step);
+}
+
+enum pl_status pl_vq_training_write(struct pl_context *context,
+                                    const struct pl_vq_training *training,
+                                    const struct pl_meta_node *document, struct pl_writer *writer)
+{
+    if (training->finished)
+        return pl_vq_write(context, training->vq, NULL, writer);
+    if (pl_vq_write(context, training->vq, document, writer))
+        return context->status;
+    return training->way->write ? training->way->write(context, training, writer) : PL_OK;
+}
+
+enum pl_status pl_vq_training_finish(struct pl_context *context, struct pl_vq_training *training,
+                                     struct pl_vq_result *result)
+{
+    struct pl_vq *vq = training->vq;
+    if (pl_vq_settle(context, vq) || report(context, vq, &training->data, result))
+        return context->status;
+    if (vq->mean)
+        keep_moments(vq, &training->data);
+    else
+        restore_codebook(vq, &training->data);
+    training->finished = true;
+    return pl_vq_settle(context, vq);
 }

@@ -141,7 +141,9 @@ enum pl_status pl_history_input(struct pl_context *context, struct pl_history *h
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
                                 struct pl_writer *writer)
 {
-    pl_meta_add_copy(context, &history->meta, history->steps, NULL, history->step);
+    if (!history->whole)
+        pl_meta_add_copy(context, &history->meta, history->steps, NULL, history->step);
+    history->whole = true;
     if (!pl_meta_ok(&history->meta, context))
         return context->status;
     return pl_writer_meta(context, writer, "history", history->steps);

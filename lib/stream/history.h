@@ -23,6 +23,7 @@ struct pl_history {
     struct pl_meta meta;
     struct pl_meta_node *steps;         /* those before this run */
     struct pl_meta_node *step, *inputs; /* of this run */
+    bool whole;                         /* this run is among the steps too */
 };
 
 /* Starts the entry of this run.  argv[0] is left out; the rest comes from struct pl_run, which has
@@ -37,7 +38,8 @@ enum pl_status pl_history_input(struct pl_context *context, struct pl_history *h
                                 const char *name, uint32_t sum,
                                 const struct pl_meta_node *before) PL_MUST_CHECK;
 
-/* Writes `meta: history`; call last before pl_writer_end. */
+/* Writes `meta: history`; call last before pl_writer_end.  It can be written again, to another
+ * stream, but takes no more inputs. */
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
                                 struct pl_writer *writer) PL_MUST_CHECK;
 

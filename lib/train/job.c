@@ -1,4 +1,4 @@
-/* A training as lin-train runs it: see job.h.
+/* A training as lin-train and vq-train run it: see job.h.
  * SPDX-License-Identifier: MIT */
 #include "train/job.h"
 
@@ -111,6 +111,7 @@ enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 
 void pl_job_close(struct pl_job *job)
 {
+    pl_history_release(&job->history);
     pl_loop_release(&job->loop);
 }
 
@@ -151,15 +152,11 @@ static enum pl_status write_history(struct pl_job *job, struct pl_writer *writer
         const struct pl_meta_node *history = pl_bundle_document(job->resumed, "history");
         return history ? pl_writer_meta(context, writer, "history", history) : PL_OK;
     }
-    struct pl_history history = {0};
-    enum pl_status status = pl_history_start(context, &history, run->tool->name, PL_VERSION,
-                                             run->argc, run->argv, run->common.seed);
-    if (!status)
-        status = job->inputs(job->objective.self, context, &history);
-    if (!status)
-        status = pl_history_write(context, &history, writer);
-    pl_history_release(&history);
-    return status;
+    if (!job->history.step && (pl_history_start(context, &job->history, run->tool->name, PL_VERSION,
+                                                run->argc, run->argv, run->common.seed) ||
+                               job->inputs(job->objective.self, context, &job->history)))
+        return context->status;
+    return pl_history_write(context, &job->history, writer);
 }
 
 static enum pl_status write_model(struct pl_job *job, struct pl_writer *writer, bool checkpoint)
@@ -316,5 +313,7 @@ enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)
     if (status)
         return status;
     report(job, first, pl_seconds() - started);
+    if (job->finish && job->finish(job->objective.self, &run->context))
+        return run->context.status;
     return write_model(job, writer, false);
 }

@@ -1,4 +1,5 @@
-/* A training as lin-train runs it: what all families of models on the loop have in common.
+/* A training as lin-train and vq-train run it: what all families of models on the loop have in
+ * common.
  * SPDX-License-Identifier: MIT
  *
  * Options become a loop, a checkpoint is found and checked against them, progress is shown, and
@@ -77,6 +78,9 @@ struct pl_train_options {
     PL_REAL(s, m.valid_share, "valid-share", 0, NULL, 0, 0.999, "SHARE",                           \
             "share of the data, at its end, to leave out and measure the validation loss on",      \
             "0.1"),                                                                                \
+    PL_CHECKPOINT_OPTIONS(s, m)
+/* Those that change nothing of the result. */
+#define PL_CHECKPOINT_OPTIONS(s, m)                                                                \
     PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
             "append a CSV row a step: loss, validation loss, rate, norm of the gradient",          \
             "run.csv"),                                                                            \
@@ -104,8 +108,11 @@ struct pl_job {
     /* Writes the model's records; training is kept in its document. */
     enum pl_status (*write)(void *self, struct pl_context *context,
                             const struct pl_meta_node *training, struct pl_writer *writer);
-    /* Adds what the model is made from. */
+    /* Adds what the model is made from; NULL: history was started with it. */
     enum pl_status (*inputs)(void *self, struct pl_context *context, struct pl_history *history);
+    /* NULL, or called after the last step: what is to be done before the model is written. */
+    enum pl_status (*finish)(void *self, struct pl_context *context);
+    struct pl_history history; /* released by pl_job_close */
     /* Set by the functions. */
     const char *const *recipe;
     const struct pl_bundle *resumed; /* the checkpoint; NULL without --resume */

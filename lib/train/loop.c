@@ -51,7 +51,7 @@ static enum pl_status add_gradients(struct pl_loop *loop, double *loss)
         *loss += (double)variable->value[0] / (double)parts;
         if (!(*loss <= objective->most_loss)) /* nor NaN */
             return diverged(loop, *loss);
-        if (pl_tape_backward(&loop->tape, variable, 1 / (pl_real)parts))
+        if (variable->gradient && pl_tape_backward(&loop->tape, variable, 1 / (pl_real)parts))
             return loop->context->status;
     }
     return PL_OK;

@@ -37,7 +37,7 @@ struct pl_objective {
     struct pl_parameters *parameters;
     int64_t units;    /* of a micro-batch: tokens, pictures; counted in log and progress */
     double most_loss; /* a loss above has diverged */
-    /* The loss of a micro-batch: NULL with a failure. */
+    /* The loss of a micro-batch: NULL with a failure.  Without a gradient nothing goes back. */
     struct pl_variable *(*loss)(void *self, struct pl_tape *tape, int64_t index);
     /* NULL, or the mean loss of what is held out, on a tape that does not record. */
     enum pl_status (*validate)(void *self, struct pl_tape *tape, double *loss);
