@@ -214,6 +214,7 @@ loss() {
     timeout 60 lin-train -q --checkpoint-every 0.0001 --resume - text <ck.plumb >resumed.plumb
     cmp whole.plumb resumed.plumb
     cat ck.plumb | fails 2 'lin-train: --shift is not for gla' lin-train -q --resume - --shift 2 text
+    fails 2 'lin-train: --resume and DATA cannot both be standard input' lin-train -q --resume - - <ck.plumb
 }
 
 @test "a model is made again from its history, resumed or not" {

@@ -346,6 +346,9 @@ training_bytes: 4424448" cat plan
     vq-train -q --codes 20 --steps 9 --checkpoint ck --checkpoint-every 0.0000001 rows.plumb -o cb
     vq-train -q --resume ck rows.plumb | cmp - cb
     cat ck | vq-train -q --resume - rows.plumb | cmp - cb
+    for data in '' -; do
+        fails 2 'vq-train: --resume and DATA cannot both be standard input' vq-train --resume - $data <ck
+    done
     fails 2 'vq-train: ck: the checkpoint is of a run with other options: --method ema was simvq, --lr 0.5 was 0.001' \
         vq-train --resume ck --lr 0.5 -m ema rows.plumb -o none
     fails 2 'vq-train: ck: the checkpoint is of a run with other options: --frame 2 was 1' \

@@ -98,9 +98,24 @@ static enum pl_status take_checkpoint(struct pl_job *job)
     return PL_OK;
 }
 
+/* Standard input can be the checkpoint or data, not both. */
+static enum pl_status check_input(const struct pl_job *job)
+{
+    const struct pl_run *run = job->run;
+    bool both = false;
+    for (int i = 0; i == 0 || i < run->operand_count; i++)
+        both = both || strcmp(pl_run_operand(run, i), "-") == 0;
+    return both && job->options->resume && strcmp(job->options->resume, "-") == 0
+               ? pl_fail(&job->run->context, PL_USAGE,
+                         "--resume and DATA cannot both be standard input")
+               : PL_OK;
+}
+
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 {
     struct pl_context *context = &job->run->context;
+    if (check_input(job))
+        return context->status;
     job->recipe = recipe;
     job->resumed = job->options->resume ? &job->options->start.bundle : NULL;
     if (job->resumed ? take_checkpoint(job) : pl_recipe_apply(job->run, job->command, recipe))
