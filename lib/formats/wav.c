@@ -143,9 +143,8 @@ enum pl_status pl_wav_take_header(struct pl_context *context, struct pl_bytes *b
 /* Samples of 8 and 16 bits. */
 static void convert_narrow(const uint8_t *in, int64_t count, int64_t size, int16_t *out)
 {
-    for (int64_t i = 0; i < count; i++, in += size) {
-        out[i] = size == 1 ? (int16_t)((in[0] - 128) * 256) : (int16_t)(in[0] | in[1] << 8);
-    }
+    for (int64_t i = 0; i < count; i++, in += size)
+        out[i] = (int16_t)(size == 1 ? (in[0] - 128) * 256 : in[0] | in[1] << 8);
 }
 
 static void convert_wide(const uint8_t *in, int64_t count, const struct pl_sound *sound, float *out)
