@@ -220,7 +220,7 @@ passes_over_data: 166.7
 operations: 3.82e+09
 model_bytes: 33984
 training_bytes: 4424448" cat plan
-    vq-train --explain -m kmeans --codes 64 --levels 2 --patch 4x4 "$parrot" | grep -qx 'passes_over_data: 25'
+    vq-train --explain -m kmeans --codes 64 --levels 2 --patch 4x4 "$parrot" | grep -qx 'passes_over_data: 50'
     vq-train --explain --encoder conv:8,12 --patch 8x8 --codes 64 "$parrot" | grep -qx 'codes_per_vector: 4'
     fails 3 'vq-train: there are no vectors to train on' \
         sh -c 'printf -- "--- !plumbline1 {end: 0, size: 0, sum: x00000000}     #85383c19\n" | vq-train --explain'
@@ -314,14 +314,14 @@ training_bytes: 4424448" cat plan
 }
 
 @test "stopped and resumed, by a signal or a crash, the codebook is the same" {
-    local settings=(--patch 4x4 --levels 2 --codes 40)
+    head -c 160000 /dev/urandom | ts-import -f raw --dtype i8 --shape 20000,8 --name x >noise
     for method in 'simvq --encoder mlp' 'vanilla --init data' ema 'ema --encoder mlp:8' kmeans; do
-        steps=600
-        [ "$method" != kmeans ] || steps=100000 # nothing changes long before: they take no time
-        vq-train -q -m $method "${settings[@]}" --steps $steps --log whole.csv "$parrot" -o whole.cb
+        settings=(--patch 4x4 --levels 2 --codes 40 --steps 600 "$parrot")
+        [ "$method" != kmeans ] || settings=(--levels 2 --codes 100 noise --steps 150)
+        vq-train -q -m $method "${settings[@]}" --log whole.csv -o whole.cb
         for signal in TERM KILL; do
-            vq-train -q -m $method "${settings[@]}" --steps $steps --log part.csv --checkpoint ck \
-                --checkpoint-every 0.005s "$parrot" -o out.cb &
+            vq-train -q -m $method "${settings[@]}" --log part.csv --checkpoint ck \
+                --checkpoint-every 0.005s -o out.cb &
             job=$!
             for _ in $(seq 500); do [ -e ck ] && break; sleep 0.01; done
             kill -$signal $job
@@ -332,7 +332,9 @@ training_bytes: 4424448" cat plan
             ts-check -q ck
             fails 3 'vq-encode: ck: the checkpoint of a training, whose codes are not those of the data yet (vq-train --resume makes a codebook of it)' \
                 vq-encode ck "$parrot"
-            vq-train -q -j 2 --log part.csv --resume ck "$parrot" -o resumed.cb
+            data=$parrot
+            [ "$method" != kmeans ] || data=noise
+            vq-train -q -j 2 --log part.csv --resume ck "$data" -o resumed.cb
             cmp whole.cb resumed.cb
             [ "$(cut -d, -f 1-6 part.csv)" = "$(cut -d, -f 1-6 whole.csv)" ]
             rm -f ck resumed.cb part.csv *.tmp* .*.tmp*
@@ -373,7 +375,65 @@ training_bytes: 4424448" cat plan
     vq-train -q -m ema --codes 20 --steps 9 --checkpoint ck --checkpoint-every 0.0000001 rows.plumb -o cb
     fails 3 "vq-train: less: no tensor 'average.sums'" \
         sh -c 'ts-select --drop average.sums ck >less; vq-train -q --resume less rows.plumb -o none'
+    cp rows.plumb data.plumb
+    fails 2 'vq-train: --checkpoint ./data.plumb: the file is read too' \
+        vq-train --checkpoint ./data.plumb data.plumb -o none
+    fails 2 'vq-train: --log data.plumb: the file is read too' vq-train --log data.plumb data.plumb -o none
+    fails 2 'vq-train: --log ck: the file is read too' vq-train --log ck --resume ck rows.plumb -o none
+    cmp data.plumb rows.plumb
     [ ! -e none ]
+}
+
+@test "k-means ends when nothing changes, and says how long that took" {
+    rows 300 6 >rows.plumb
+    timeout 10 vq-train -m kmeans --codes 20 --levels 2 --steps 1000000000 --log log.csv rows.plumb -o cb 2>err
+    rows=$(($(wc -l <log.csv) - 1))
+    [ $rows -lt 200 ]
+    grep -q "^vq-train: $rows steps: " err
+    tail -n 1 log.csv | awk -F, -v rows=$rows '{ exit !($1 == 2000000000 && $2 == 300 * rows) }'
+    # numbers whose squares are none in single precision
+    numbers 50 2 | sed 's/,/e25,/; s/$/e25/' | ts-import -q >huge
+    vq-train -q -m kmeans --no-normalise --codes 20 --steps 5 huge -o cb
+    vq-encode cb huge | vq-decode cb - | ts-info >/dev/null
+}
+
+@test "stopped while it looks at all vectors after the last step" {
+    head -c 8000000 /dev/urandom | ts-import -f raw --dtype i8 --shape 1000000,8 --name x >noise
+    vq-train -m vanilla --codes 2000 --steps 1 --checkpoint ck noise -o cb 2>err &
+    job=$!
+    for _ in $(seq 500); do grep -q '1 steps' err && break; sleep 0.01; done
+    kill $job
+    status=0
+    wait $job || status=$?
+    [ $status = 143 ] && [ ! -e cb ]
+    ts-info ck >/dev/null
+}
+
+@test "a second Ctrl-C does not wait for the end of a pass, nor for a checkpoint" {
+    head -c 8000000 /dev/urandom | ts-import -f raw --dtype i8 --shape 1000000,8 --name x >noise
+    env --default-signal=INT vq-train -q -m kmeans --codes 8192 --steps 3 --checkpoint ck noise -o cb &
+    job=$!
+    sleep 0.7
+    kill -INT $job
+    sleep 0.1
+    kill -INT $job 2>/dev/null || true
+    status=0
+    wait $job || status=$?
+    [ $status = 130 ] && [ ! -e cb ] && [ ! -e ck ]
+}
+
+@test "a checkpoint that cannot be written is not passed over, stopped or not" {
+    rows 300 6 >rows.plumb
+    mkdir gone
+    vq-train --codes 20 --steps 100000000 --checkpoint gone/ck --log log.csv rows.plumb -o cb 2>err &
+    job=$!
+    for _ in $(seq 500); do [ -s log.csv ] && break; sleep 0.01; done
+    rmdir gone
+    kill $job
+    status=0
+    wait $job || status=$?
+    [ $status != 0 ] && [ ! -e cb ]
+    grep -q "^vq-train: cannot write 'gone/ck': " err
 }
 
 @test "a rate that rises and gradients that are held to a norm" {
@@ -417,10 +477,11 @@ training_bytes: 4424448" cat plan
     [ $status = 5 ] && grep -q '^vq-train: out of memory: training the codes takes 1[34]' err
     fails 2 'vq-train: --init is not for kmeans' \
         vq-train -m kmeans --init data rows.plumb -o none
-    fails 2 'vq-train: --decay is not for simvq' vq-train --decay 0.9 rows.plumb -o none
-    fails 2 'vq-train: --both is not for ema' vq-train -m ema --both rows.plumb -o none
-    fails 2 'vq-train: --gradient is not for codes without --encoder' \
+    fails 2 'vq-train: --decay is not for other methods than ema' vq-train --decay 0.9 rows.plumb -o none
+    fails 2 'vq-train: --both goes with --method simvq only' vq-train -m ema --both rows.plumb -o none
+    fails 2 'vq-train: --gradient rotation needs an --encoder to go to' \
         vq-train --gradient rotation rows.plumb -o none
+    fails 2 'vq-train: --lr is not for ema without --encoder' vq-train -m ema --lr 0.5 rows.plumb -o none
     fails 2 'vq-train: --init data: what an --encoder makes of the data is not known before' \
         vq-train --init data --encoder mlp rows.plumb -o none
     fails 2 'vq-encode: CODEBOOK and DATA cannot both be standard input' vq-encode - - -o none

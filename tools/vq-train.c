@@ -177,6 +177,11 @@ static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t step)
     return pl_vq_training_loss(&((struct work *)self)->training, tape, step);
 }
 
+static int64_t next_step(void *self, int64_t step)
+{
+    return pl_vq_training_next(&((struct work *)self)->training, step);
+}
+
 static enum pl_status write_codebook(void *self, struct pl_context *context,
                                      const struct pl_meta_node *document, struct pl_writer *writer)
 {
@@ -214,17 +219,21 @@ static enum pl_status train(struct work *work, struct pl_writer *writer)
 static enum pl_status run_work(struct pl_run *run, struct command *command,
                                struct pl_writer *writer)
 {
+    struct pl_context *context = &run->context;
     struct work work = {.counting = !writer};
     work.job = (struct pl_job){.run = run,
                                .command = command,
                                .options = &command->train,
-                               .objective = {.self = &work, .loss = loss},
+                               .objective = {.self = &work, .loss = loss, .next = next_step},
                                .unit = "vectors",
                                .write = write_codebook,
                                .finish = finish};
     enum pl_status status = pl_job_open(&work.job, recipe);
-    if (status == PL_OK)
+    if (status == PL_OK) {
         status = prepare(run, command, &work);
+        if (status == PL_USAGE && work.job.resumed) /* of whoever wrote the checkpoint */
+            status = context->status = PL_BAD_DATA;
+    }
     if (status == PL_OK)
         status = writer ? train(&work, writer) : print_plan(run, &work.vq, work.count);
     pl_job_close(&work.job);
@@ -260,9 +269,10 @@ static enum pl_status open_checkpoint(struct pl_context *context, void *argument
     const char *type = "";
     if (!train->resume)
         return PL_OK;
-    if (pl_input_bundle(context, train->resume, NULL, &train->start.source, &train->start.bundle) ||
-        pl_meta_text(context, pl_bundle_document(bundle, "model"), "type", &type))
+    if (pl_input_bundle(context, train->resume, NULL, &train->start.source, &train->start.bundle))
         return context->status;
+    if (pl_meta_text(context, pl_bundle_document(bundle, "model"), "type", &type))
+        return pl_fail_at(context, "%s: meta model", bundle->source);
     return strcmp(type, "vq") == 0
                ? PL_OK
                : pl_fail(context, PL_BAD_DATA, "%s: not a checkpoint of codes", bundle->source);
@@ -273,31 +283,31 @@ static void release(void *arguments)
     pl_bundle_release(&((struct command *)arguments)->train.start.bundle);
 }
 
-/* Options of some methods. */
-static const struct part {
-    const char *option;
-    unsigned methods; /* bits */
-} parts[] = {
-    {"init", ~(1u << PL_VQ_KMEANS)},   {"both", 1u << PL_VQ_SIMVQ},
-    {"beta", ~(1u << PL_VQ_KMEANS)},   {"lr", ~(1u << PL_VQ_KMEANS)},
-    {"warmup", ~(1u << PL_VQ_KMEANS)}, {"clip", ~(1u << PL_VQ_KMEANS)},
-    {"decay", 1u << PL_VQ_EMA},        {"batch", ~(1u << PL_VQ_KMEANS)},
-};
+static bool among(const char *name, const char *const *names)
+{
+    while (*names && strcmp(*names, name) != 0)
+        names++;
+    return *names != NULL;
+}
 
-/* A run that goes on is held to its own options. */
+/* Options that would change nothing.  A run that goes on is held to its own options. */
 static enum pl_status refuse(struct pl_context *context, const void *arguments, const char *option)
 {
-    static const char *const methods[] = {"simvq", "vanilla", "ema", "kmeans"};
+    static const char *const of_batches[] = {"init", "beta", "lr", "warmup", "clip", "batch", NULL};
+    static const char *const of_gradients[] = {"lr", "warmup", "clip", NULL};
     const struct command *command = arguments;
     const int method = command->vq.method;
-    if (command->train.resume)
-        return PL_OK;
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (strcmp(parts[i].option, option) == 0 && !(parts[i].methods >> method & 1))
-            return pl_fail(context, PL_USAGE, "--%s is not for %s", option, methods[method]);
-    if (strcmp(option, "gradient") == 0 && strcmp(command->vq.encoder, "none") == 0)
-        return pl_fail(context, PL_USAGE, "--gradient is not for codes without --encoder");
-    return PL_OK;
+    const char *reason = NULL;
+    if (method == PL_VQ_KMEANS && among(option, of_batches))
+        reason = "kmeans";
+    if (method == PL_VQ_EMA && strcmp(command->vq.encoder, "none") == 0 &&
+        among(option, of_gradients))
+        reason = "ema without --encoder";
+    if (method != PL_VQ_EMA && strcmp(option, "decay") == 0)
+        reason = "other methods than ema";
+    return !reason || command->train.resume
+               ? PL_OK
+               : pl_fail(context, PL_USAGE, "--%s is not for %s", option, reason);
 }
 
 static const struct pl_example examples[] = {

@@ -247,3 +247,10 @@ enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t
     pl_file_close(&file);
     return status;
 }
+
+bool pl_file_same(const char *path, const char *other)
+{
+    struct stat one, two;
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
+           one.st_ino == two.st_ino;
+}

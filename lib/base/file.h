@@ -51,6 +51,9 @@ enum pl_status pl_file_unreadable(struct pl_context *context, const struct pl_fi
 enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t limit,
                             char **bytes, size_t *size) PL_MUST_CHECK;
 
+/* Whether both names are there and of one file. */
+bool pl_file_same(const char *path, const char *other);
+
 /* An unlinked temporary file in $PLUMBLINE_TMPDIR, $TMPDIR or /tmp, read-write. */
 enum pl_status pl_file_temporary(struct pl_context *context, int *fd) PL_MUST_CHECK;
 

@@ -27,7 +27,9 @@ static void on_signal(int number)
 {
     int saved = errno;
 
-    if (holding && number != SIGPIPE)
+    bool again = number == SIGINT && stopped_by == SIGINT; /* who presses Ctrl-C twice means it */
+
+    if (holding && number != SIGPIPE && !again)
         stopped_by = number;
     else
         die_by(number);

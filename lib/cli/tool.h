@@ -119,7 +119,8 @@ enum pl_status pl_run_binary_output(struct pl_run *run) PL_MUST_CHECK;
 enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t size) PL_MUST_CHECK;
 
 /* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
- * their checkpoint, then return, and pl_tool_main ends by that signal. */
+ * their checkpoint, then return, and pl_tool_main ends by that signal.  A second SIGINT ends the
+ * tool at once. */
 bool pl_run_stopped(void);
 void pl_run_hold_signals(bool hold);
 

@@ -30,8 +30,8 @@ void pl_vq_cost(const struct pl_vq *vq, int64_t count, struct pl_vq_cost *cost)
     bool kmeans = options->method == PL_VQ_KMEANS;
     pl_vq_layers_cost(&vq->layers, &layers, &numbers);
     *cost = (struct pl_vq_cost){
-        .steps = pl_vq_steps(options),
-        .passes = kmeans ? steps : steps * batch / rows,
+        .steps = pl_vq_steps(options) * (kmeans ? options->levels : 1),
+        .passes = kmeans ? steps * levels : steps * batch / rows,
         .work = steps * (kmeans ? rows : batch) * search,
         .bytes = parameter_bytes(vq) + rows * size * real,
     };

@@ -343,4 +343,5 @@ static struct pl_variable *step_loss(struct pl_vq_training *training, struct pl_
     return pl_op_add(tape, total, error, 1);
 }
 
-const struct pl_vq_way pl_vq_descent = {open_descent, step_loss, write_averages, close_descent};
+const struct pl_vq_way pl_vq_descent = {open_descent, step_loss, NULL, write_averages,
+                                        close_descent};

@@ -5,6 +5,8 @@
  * (1982).  Codes start at vectors drawn at random.  A code that no vector is nearest to is put on
  * the vector that is farthest from its own, so that all are used.  With several levels the first is
  * trained on the vectors, the second on what it leaves over, and so on. */
+#include <float.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -173,7 +175,7 @@ static enum pl_status reach(struct pl_context *context, struct lloyd *lloyd, con
     return status;
 }
 
-/* A step is a pass; those that are left when nothing changes any more are none. */
+/* A step is a pass. */
 static struct pl_variable *pass_loss(struct pl_vq_training *training, struct pl_tape *tape,
                                      int64_t step)
 {
@@ -183,10 +185,18 @@ static struct pl_variable *pass_loss(struct pl_vq_training *training, struct pl_
     struct pl_variable *error = pl_tape_matrix(tape, false, 1, 1);
     if (!error || reach(tape->context, lloyd, vq, level) ||
         (step % passes == 0 && draw(tape->context, lloyd, vq->options.seed, level)) ||
-        (lloyd->changed && pass(tape->context, lloyd)))
+        pass(tape->context, lloyd))
         return NULL;
-    error->value[0] = (pl_real)lloyd->error;
+    error->value[0] = (pl_real)fmin(lloyd->error, FLT_MAX); /* it cannot diverge */
     return error;
 }
 
-const struct pl_vq_way pl_vq_lloyd = {open_lloyd, pass_loss, NULL, close_lloyd};
+/* Where nothing changes any more, the first of the next level. */
+static int64_t next_pass(const struct pl_vq_training *training, int64_t step)
+{
+    const struct lloyd *lloyd = training->state;
+    const int64_t passes = pl_vq_steps(&training->vq->options);
+    return lloyd->changed ? step : (step + passes - 1) / passes * passes;
+}
+
+const struct pl_vq_way pl_vq_lloyd = {open_lloyd, pass_loss, next_pass, NULL, close_lloyd};

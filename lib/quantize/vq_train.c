@@ -206,8 +206,6 @@ static enum pl_status open_data(struct pl_context *context, struct pl_vq_trainin
     if (pl_memory_check(context, cost.bytes, "training the codes") ||
         pl_parameters_values(context, &vq->parameters) || check_data(context, vq, &training->data))
         return context->status;
-    if (vq->scale)
-        vq->scale->value[0] = 1; /* the data are normalised here */
     normalise(&training->data);
     return pl_blas_open(context);
 }
@@ -225,6 +223,10 @@ enum pl_status pl_vq_training_open(struct pl_context *context, struct pl_vq_trai
         return context->status;
     if (checkpoint && pl_vq_read_values(context, vq, checkpoint))
         return pl_fail_at(context, "%s", checkpoint->source);
+    if (vq->mean) { /* the data are normalised here */
+        memset(vq->mean->value, 0, (size_t)vq->size * sizeof *vq->mean->value);
+        vq->scale->value[0] = 1;
+    }
     return training->way->open(context, training, checkpoint);
 }
 
@@ -262,6 +264,11 @@ struct pl_variable *pl_vq_training_loss(struct pl_vq_training *training, struct 
     return training->way->loss(training, tape, step);
 }
 
+int64_t pl_vq_training_next(const struct pl_vq_training *training, int64_t step)
+{
+    return training->way->next ? training->way->next(training, step) : step;
+}
+
 enum pl_status pl_vq_training_write(struct pl_context *context,
                                     const struct pl_vq_training *training,
                                     const struct pl_meta_node *document, struct pl_writer *writer)
@@ -277,8 +284,12 @@ enum pl_status pl_vq_training_finish(struct pl_context *context, struct pl_vq_tr
                                      struct pl_vq_result *result)
 {
     struct pl_vq *vq = training->vq;
+    training->way->close(training);
+    training->state = NULL;
     if (pl_vq_settle(context, vq) || report(context, vq, &training->data, result))
         return context->status;
+    if (!isfinite(result->mse))
+        return pl_fail(context, PL_NUMERIC, "diverged in the last step: the codes are no numbers");
     if (vq->mean)
         keep_moments(vq, &training->data);
     else

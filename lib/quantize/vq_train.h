@@ -41,6 +41,8 @@ struct pl_vq_way {
     /* The loss of a step; what is not trained by gradients is changed here. */
     struct pl_variable *(*loss)(struct pl_vq_training *training, struct pl_tape *tape,
                                 int64_t step);
+    /* NULL, or the first step from this one on that changes anything. */
+    int64_t (*next)(const struct pl_vq_training *training, int64_t step);
     /* Writes what a checkpoint needs beside parameters; NULL: nothing. */
     enum pl_status (*write)(struct pl_context *context, const struct pl_vq_training *training,
                             struct pl_writer *writer);
@@ -61,6 +63,7 @@ void pl_vq_training_plan(const struct pl_vq_training *training, struct pl_object
                          struct pl_loop_options *options);
 struct pl_variable *pl_vq_training_loss(struct pl_vq_training *training, struct pl_tape *tape,
                                         int64_t step) PL_MUST_CHECK;
+int64_t pl_vq_training_next(const struct pl_vq_training *training, int64_t step);
 
 /* The codebook, as pl_vq_write writes it; before it is finished with the document of the training
  * and all that a checkpoint needs beside the optimiser's records. */

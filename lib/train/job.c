@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/number.h"
 #include "base/version.h"
 
@@ -98,23 +99,35 @@ static enum pl_status take_checkpoint(struct pl_job *job)
     return PL_OK;
 }
 
-/* Standard input can be the checkpoint or data, not both. */
-static enum pl_status check_input(const struct pl_job *job)
+/* What is written is not what is read; standard input can be the checkpoint or data, not both. */
+static enum pl_status check_files(const struct pl_job *job)
 {
     const struct pl_run *run = job->run;
+    const struct pl_train_options *options = job->options;
+    const char *resume = options->resume, *log = options->log;
+    const char *wrong = log && resume && pl_file_same(log, resume) ? "log" : NULL;
     bool both = false;
-    for (int i = 0; i == 0 || i < run->operand_count; i++)
-        both = both || strcmp(pl_run_operand(run, i), "-") == 0;
-    return both && job->options->resume && strcmp(job->options->resume, "-") == 0
-               ? pl_fail(&job->run->context, PL_USAGE,
-                         "--resume and DATA cannot both be standard input")
-               : PL_OK;
+    for (int i = 0; i == 0 || i < run->operand_count; i++) {
+        const char *operand = pl_run_operand(run, i);
+        both = both || (resume && strcmp(resume, "-") == 0 && strcmp(operand, "-") == 0);
+        if (log && pl_file_same(log, operand))
+            wrong = "log";
+        if (options->checkpoint && pl_file_same(options->checkpoint, operand))
+            wrong = "checkpoint";
+    }
+    if (wrong)
+        return pl_fail(&job->run->context, PL_USAGE, "--%s %s: the file is read too", wrong,
+                       *wrong == 'l' ? log : options->checkpoint);
+    return both ? pl_fail(&job->run->context, PL_USAGE,
+                          "--resume and DATA cannot both be standard input")
+                : PL_OK;
 }
 
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 {
     struct pl_context *context = &job->run->context;
-    if (check_input(job))
+    job->loop.log.fd = -1;
+    if (check_files(job))
         return context->status;
     job->recipe = recipe;
     job->resumed = job->options->resume ? &job->options->start.bundle : NULL;
@@ -217,6 +230,12 @@ static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t index)
     return objective->loss(objective->self, tape, index);
 }
 
+static int64_t next(void *self, int64_t step)
+{
+    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
+    return objective->next(objective->self, step);
+}
+
 static enum pl_status validate(void *self, struct pl_tape *tape, double *value)
 {
     const struct pl_objective *objective = &((struct pl_job *)self)->objective;
@@ -243,15 +262,16 @@ static void report(const struct pl_job *job, int64_t first, double seconds)
 {
     const struct pl_loop *loop = &job->loop;
     char validation[48] = "";
+    const int64_t made = loop->step - loop->idle;
     const double units =
-        (double)((loop->step - first) * loop->options.accumulate) * (double)job->objective.units;
+        (double)((made - first) * loop->options.accumulate) * (double)job->objective.units;
     if (!isnan(loop->validation)) /* of a run resumed at its end there is none */
         snprintf(validation, sizeof validation, ", validation %.4f", loop->validation);
     if (loop->skipped)
         pl_warn(&job->run->context,
                 "%" PRId64 " steps were skipped: their gradients were not finite", loop->skipped);
-    pl_run_note(job->run, "%" PRId64 " steps: loss %.4f%s; %.4g %s in %.1f s, %.4g a second",
-                loop->step, loop->loss, validation, units, job->unit, seconds,
+    pl_run_note(job->run, "%" PRId64 " steps: loss %.4f%s; %.4g %s in %.1f s, %.4g a second", made,
+                loop->loss, validation, units, job->unit, seconds,
                 seconds > 0 ? units / seconds : 0);
 }
 
@@ -296,6 +316,7 @@ static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
     *objective = job->objective;
     objective->self = job;
     objective->loss = loss;
+    objective->next = job->objective.next ? next : NULL;
     objective->validate = job->objective.validate ? validate : NULL;
     objective->save = save;
     loop->objective = objective;
@@ -308,25 +329,38 @@ static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
                                                                                  : PL_OK;
 }
 
+/* Steps until the last, or until it is stopped: then the tool ends here, by the signal.  What is
+ * left to do after the last step may take long too, and is not lost either. */
+static enum pl_status run_loop(struct pl_job *job)
+{
+    struct pl_run *run = job->run;
+    struct pl_loop *loop = &job->loop;
+    const char *checkpoint = loop->options.checkpoint;
+    pl_run_hold_signals(checkpoint != NULL);
+    if (pl_loop_run(loop))
+        return run->context.status; /* which is said before the tool ends, by a signal or not */
+    if (loop->stopped)
+        pl_run_note(run, "stopped at step %" PRId64 "; go on with --resume %s", loop->step,
+                    checkpoint);
+    else if (checkpoint && job->finish && save(job, loop, checkpoint))
+        return run->context.status;
+    pl_run_hold_signals(false);
+    return PL_OK;
+}
+
 enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)
 {
     struct pl_run *run = job->run;
     struct pl_objective objective;
     if (start(job, &objective))
         return run->context.status;
-    const int64_t first = job->loop.step, units = job->loop.options.accumulate * objective.units;
+    const int64_t first = job->loop.step - job->loop.idle,
+                  units = job->loop.options.accumulate * objective.units;
     pl_progress_start(&run->progress, "training", job->unit,
-                      (uint64_t)((job->loop.options.steps - first) * units));
+                      (uint64_t)((job->loop.options.steps - job->loop.step) * units));
     const double started = pl_seconds();
-    pl_run_hold_signals(true);
-    enum pl_status status = pl_loop_run(&job->loop);
-    if (job->loop.stopped && !status)
-        pl_run_note(run, "stopped at step %" PRId64 "%s%s", job->loop.step,
-                    job->loop.saved ? "; go on with --resume " : ", nothing is saved",
-                    job->loop.saved ? job->loop.options.checkpoint : "");
-    pl_run_hold_signals(false); /* ends here by the signal, if one came */
-    if (status)
-        return status;
+    if (run_loop(job))
+        return run->context.status;
     report(job, first, pl_seconds() - started);
     if (job->finish && job->finish(job->objective.self, &run->context))
         return run->context.status;

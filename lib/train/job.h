@@ -82,7 +82,7 @@ struct pl_train_options {
 /* Those that change nothing of the result. */
 #define PL_CHECKPOINT_OPTIONS(s, m)                                                                \
     PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
-            "append a CSV row a step: loss, validation loss, rate, norm of the gradient",          \
+            "append a CSV row a step: loss, validation loss if any, rate, norm of the gradient",          \
             "run.csv"),                                                                            \
     PL_TEXT(s, m.checkpoint, "checkpoint", 0, NULL, "FILE",                                        \
             "where the state of the training is saved: now and then, and on SIGTERM or SIGINT",    \

@@ -57,6 +57,17 @@ static enum pl_status add_gradients(struct pl_loop *loop, double *loss)
     return PL_OK;
 }
 
+/* Goes on to the next step that is not idle. */
+static void pass_over(struct pl_loop *loop)
+{
+    const struct pl_objective *objective = loop->objective;
+    int64_t next = objective->next ? objective->next(objective->self, loop->step) : loop->step;
+    if (next > loop->options.steps)
+        next = loop->options.steps;
+    loop->idle += next - loop->step;
+    loop->step = next;
+}
+
 static enum pl_status make_step(struct pl_loop *loop)
 {
     const struct pl_loop_options *options = &loop->options;
@@ -72,6 +83,7 @@ static enum pl_status make_step(struct pl_loop *loop)
         loop->skipped++;
     }
     loop->step++;
+    pass_over(loop);
     return PL_OK;
 }
 
@@ -99,7 +111,7 @@ static enum pl_status add_row(const struct pl_loop *loop, bool validated)
 {
     const struct pl_train_row row = {
         .step = loop->step,
-        .units = loop->step * loop->options.accumulate * loop->objective->units,
+        .units = (loop->step - loop->idle) * loop->options.accumulate * loop->objective->units,
         .loss = loop->loss,
         .rate = pl_schedule_rate(&loop->options.schedule, loop->step - 1),
         .norm = loop->norm,
@@ -190,6 +202,8 @@ void pl_loop_document(const struct pl_loop *loop, struct pl_meta *meta,
 {
     pl_meta_add_int(loop->context, meta, training, "step", loop->step);
     pl_meta_add_int(loop->context, meta, training, "skipped", loop->skipped);
+    if (loop->idle)
+        pl_meta_add_int(loop->context, meta, training, "idle", loop->idle);
 }
 
 static enum pl_status read_array(struct pl_loop *loop, const struct pl_bundle *bundle,
@@ -220,10 +234,11 @@ enum pl_status pl_loop_read(struct pl_loop *loop, const struct pl_bundle *bundle
         pl_meta_find(pl_bundle_document(bundle, "model"), "training");
     loop->step = -1;
     if (training && (pl_meta_int(loop->context, training, "step", &loop->step) ||
-                     pl_meta_int(loop->context, training, "skipped", &loop->skipped)))
+                     pl_meta_int(loop->context, training, "skipped", &loop->skipped) ||
+                     pl_meta_int(loop->context, training, "idle", &loop->idle)))
         return pl_fail_at(loop->context, "%s: meta model", bundle->source);
     if (loop->step < 0 || loop->step > loop->options.steps || loop->skipped < 0 ||
-        loop->skipped > loop->step)
+        loop->skipped > loop->step || loop->idle < 0 || loop->idle > loop->step)
         return pl_fail(loop->context, PL_BAD_DATA, "%s: not a checkpoint", bundle->source);
     for (size_t i = 0; i < optimiser->parameters->count; i++) {
         const struct pl_parameter *parameter = optimiser->parameters->items[i];

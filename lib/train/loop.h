@@ -39,9 +39,12 @@ struct pl_objective {
     double most_loss; /* a loss above has diverged */
     /* The loss of a micro-batch: NULL with a failure.  Without a gradient nothing goes back. */
     struct pl_variable *(*loss)(void *self, struct pl_tape *tape, int64_t index);
+    /* NULL, or the first step from this one on that changes anything: those before it are passed
+     * over. */
+    int64_t (*next)(void *self, int64_t step);
     /* NULL, or the mean loss of what is held out, on a tape that does not record. */
     enum pl_status (*validate)(void *self, struct pl_tape *tape, double *loss);
-    /* Writes a checkpoint: a stream of kind model with the records of pl_loop_write. */
+    /* Writes a checkpoint: a stream with the records of pl_loop_write. */
     enum pl_status (*save)(void *self, struct pl_loop *loop, const char *path);
 };
 
@@ -67,6 +70,7 @@ struct pl_loop {
     void *user;
     /* Where it stands. */
     int64_t step, skipped;    /* steps done; of these, those without an update */
+    int64_t idle;             /* and those that were passed over */
     double loss, norm;        /* of the last step */
     double validation;        /* the last one; NaN: none yet */
     bool stopped;             /* the run ended because stop said so, its checkpoint is written */
@@ -82,7 +86,7 @@ enum pl_status pl_loop_run(struct pl_loop *loop) PL_MUST_CHECK;
 void pl_loop_release(struct pl_loop *loop);
 
 /* The optimiser's memory as records: optim.mean.NAME and optim.square.NAME of each parameter.  The
- * document of the step goes into `meta: model`, as `training`: step and skipped. */
+ * document of the step goes into `meta: model`, as `training`: step, skipped and, if any, idle. */
 enum pl_status pl_loop_write(struct pl_loop *loop, struct pl_writer *writer) PL_MUST_CHECK;
 void pl_loop_document(const struct pl_loop *loop, struct pl_meta *meta,
                       struct pl_meta_node *training);

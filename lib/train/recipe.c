@@ -78,8 +78,8 @@ enum pl_status pl_recipe_resume(struct pl_run *run, void *command, const char *c
                              option->name);
         else if (pl_run_given(run, option->name))
             status = compare(run, command, option, recorded, &list);
-        else if (recorded)
-            status = pl_option_set(&run->context, option, command, recorded->text);
+        else if (recorded && pl_option_set(&run->context, option, command, recorded->text))
+            status = run->context.status = PL_BAD_DATA; /* of whoever wrote the checkpoint */
     }
     if (!status && list.size)
         status = pl_fail(&run->context, PL_USAGE,
