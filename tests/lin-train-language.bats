@@ -215,6 +215,10 @@ loss() {
     cmp whole.plumb resumed.plumb
     cat ck.plumb | fails 2 'lin-train: --shift is not for gla' lin-train -q --resume - --shift 2 text
     fails 2 'lin-train: --resume and DATA cannot both be standard input' lin-train -q --resume - - <ck.plumb
+    cp text held
+    fails 2 'lin-train: --log held: the file is read too' lin-train -q $SMALL --valid held --log held text
+    fails 2 'lin-train: --checkpoint text: the file is read too' lin-train -q $SMALL --checkpoint text text
+    cmp text held
 }
 
 @test "a model is made again from its history, resumed or not" {

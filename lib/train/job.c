@@ -99,28 +99,30 @@ static enum pl_status take_checkpoint(struct pl_job *job)
     return PL_OK;
 }
 
-/* What is written is not what is read; standard input can be the checkpoint or data, not both. */
+static bool is_read(const struct pl_job *job, const char *path)
+{
+    const char *valid = job->options->valid;
+    for (int i = 0; i < job->run->operand_count; i++)
+        if (pl_file_same(path, job->run->operands[i]))
+            return true;
+    return valid && pl_file_same(path, valid);
+}
+
+/* What is written is not what is read; standard input is the checkpoint or data, not both. */
 static enum pl_status check_files(const struct pl_job *job)
 {
-    const struct pl_run *run = job->run;
+    struct pl_context *context = &job->run->context;
     const struct pl_train_options *options = job->options;
-    const char *resume = options->resume, *log = options->log;
-    const char *wrong = log && resume && pl_file_same(log, resume) ? "log" : NULL;
-    bool both = false;
-    for (int i = 0; i == 0 || i < run->operand_count; i++) {
-        const char *operand = pl_run_operand(run, i);
-        both = both || (resume && strcmp(resume, "-") == 0 && strcmp(operand, "-") == 0);
-        if (log && pl_file_same(log, operand))
-            wrong = "log";
-        if (options->checkpoint && pl_file_same(options->checkpoint, operand))
-            wrong = "checkpoint";
-    }
-    if (wrong)
-        return pl_fail(&job->run->context, PL_USAGE, "--%s %s: the file is read too", wrong,
-                       *wrong == 'l' ? log : options->checkpoint);
-    return both ? pl_fail(&job->run->context, PL_USAGE,
-                          "--resume and DATA cannot both be standard input")
-                : PL_OK;
+    const char *resume = options->resume, *log = options->log, *checkpoint = options->checkpoint;
+    if (checkpoint && is_read(job, checkpoint))
+        return pl_fail(context, PL_USAGE, "--checkpoint %s: the file is read too", checkpoint);
+    if (log && (is_read(job, log) || (resume && pl_file_same(log, resume))))
+        return pl_fail(context, PL_USAGE, "--log %s: the file is read too", log);
+    for (int i = 0; resume && strcmp(resume, "-") == 0 && (i == 0 || i < job->run->operand_count);
+         i++)
+        if (strcmp(pl_run_operand(job->run, i), "-") == 0)
+            return pl_fail(context, PL_USAGE, "--resume and DATA cannot both be standard input");
+    return PL_OK;
 }
 
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
@@ -356,8 +358,8 @@ enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)
         return run->context.status;
     const int64_t first = job->loop.step - job->loop.idle,
                   units = job->loop.options.accumulate * objective.units;
-    pl_progress_start(&run->progress, "training", job->unit,
-                      (uint64_t)((job->loop.options.steps - job->loop.step) * units));
+    const double total = (double)(job->loop.options.steps - job->loop.step) * (double)units;
+    pl_progress_start(&run->progress, "training", job->unit, (uint64_t)fmin(total, 1e18));
     const double started = pl_seconds();
     if (run_loop(job))
         return run->context.status;
