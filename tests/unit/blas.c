@@ -82,13 +82,7 @@ static void absent_routine(void)
 
 int main(void)
 {
-    struct pl_context context = {0};
-
-    if (pl_blas_open(&context) != PL_OK) {
-        printf("# %s\n", context.message);
-        SKIP("blas", "no OpenBLAS");
-        FINISH();
-    }
+    NEED_BLAS("blas");
     RUN(products);
     RUN(dot);
     RUN(description);

@@ -65,4 +65,15 @@ static int check_tests, check_failures, check_failed_here;
         return check_failures > 0;      \
     } while (0)
 
+/* Ends here, visibly, where there is no OpenBLAS; include tensor/blas.h. */
+#define NEED_BLAS(what)                      \
+    do {                                     \
+        struct pl_context blas_ = {0};       \
+        if (pl_blas_open(&blas_) != PL_OK) { \
+            printf("# %s\n", blas_.message); \
+            SKIP(what, "no OpenBLAS");       \
+            FINISH();                        \
+        }                                    \
+    } while (0)
+
 #endif

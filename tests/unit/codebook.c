@@ -135,12 +135,7 @@ static void stopped_after_any_step(void)
 
 int main(void)
 {
-    struct pl_context context = {0};
-    if (pl_blas_open(&context) != PL_OK) {
-        printf("# %s\n", context.message);
-        SKIP("training", "no OpenBLAS");
-        FINISH();
-    }
+    NEED_BLAS("training");
     RUN(stopped_after_any_step);
     FINISH();
 }

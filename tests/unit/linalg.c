@@ -68,10 +68,7 @@ static void not_positive(void)
 
 int main(void)
 {
-    if (pl_blas_open(&context) != PL_OK) {
-        SKIP("linalg", "no OpenBLAS");
-        FINISH();
-    }
+    NEED_BLAS("linalg");
     RUN(solve);
     RUN(halves);
     RUN(not_positive);

@@ -238,14 +238,9 @@ static void nan_is_seen(void)
 
 int main(void)
 {
-    struct pl_context context = {0};
     RUN(elementary_functions);
     RUN(extremes);
-    if (pl_blas_open(&context) != PL_OK) {
-        printf("# %s\n", context.message);
-        SKIP("operations", "no OpenBLAS");
-        FINISH();
-    }
+    NEED_BLAS("operations");
     RUN(same_bits);
     RUN(no_memory_after_the_first_step);
     RUN(nan_is_seen);

@@ -164,12 +164,7 @@ static void divergence(void)
 
 int main(void)
 {
-    struct pl_context context = {0};
-    if (pl_blas_open(&context) != PL_OK) {
-        printf("# %s\n", context.message);
-        SKIP("training", "no OpenBLAS");
-        FINISH();
-    }
+    NEED_BLAS("training");
     RUN(no_memory_after_the_first_step);
     RUN(it_learns);
     RUN(skipped_steps);
