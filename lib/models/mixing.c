@@ -4,6 +4,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "nn/conv.h"
 
@@ -75,14 +76,25 @@ bool pl_filters_declare(struct pl_context *context, struct pl_parameters *parame
     return true;
 }
 
+enum pl_status pl_fading_check(struct pl_context *context, bool gated, const char *gate,
+                               double a_max)
+{
+    if (!gated && a_max != atof(PL_FADING_A_MAX))
+        return pl_fail(context, PL_USAGE, "--set a-max=%g: nothing is forgotten without %s=yes",
+                       a_max, gate);
+    return PL_OK;
+}
+
 bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
-                       const char *prefix, int64_t heads, struct pl_fading *fading)
+                       const char *prefix, int64_t heads, double a_max, struct pl_fading *fading)
 {
     fading->a_log =
         pl_parameter_add(context, parameters, PL_INIT_DECAY, PL_DIMS(heads), "%s.A_log", prefix);
-    fading->step = fading->a_log ? pl_parameter_add(context, parameters, PL_INIT_STEP,
-                                                    PL_DIMS(heads), "%s.dt_bias", prefix)
-                                 : NULL;
+    if (!fading->a_log)
+        return false;
+    parameters->items[parameters->count - 1]->bound = a_max;
+    fading->step =
+        pl_parameter_add(context, parameters, PL_INIT_STEP, PL_DIMS(heads), "%s.dt_bias", prefix);
     return fading->step != NULL;
 }
 

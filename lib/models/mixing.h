@@ -41,9 +41,25 @@ struct pl_fading {
     struct pl_variable *a_log, *step;
 };
 
+/* The option for where A starts.  A token's log decay is -A softplus(x W + dt_bias), and softplus
+ * 0.001 to 0.1 at the start.  By the published bound of 16 half the heads have forgotten all but
+ * e^-3 of what they were told 50 tokens ago; a small model whose heads all do never finds out that
+ * there was something to recall. */
+#define PL_FADING_A_MAX "16"
+#define PL_FADING_OPTION(type, field)                                                              \
+    PL_REAL(type, field, "a-max", 0, PL_FADING_A_MAX, 1e-6, 1e6, "A",                              \
+            "heads start with rates of forgetting drawn from 0 to this; small models that are to " \
+            "recall from afar need less",                                                          \
+            "0.25")
+
+/* Fails when A was set and option `gate` is not, so that nothing is forgotten. */
+enum pl_status pl_fading_check(struct pl_context *context, bool gated, const char *gate,
+                               double a_max) PL_MUST_CHECK;
+
 /* Declares PREFIX.A_log and PREFIX.dt_bias. */
 bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
-                       const char *prefix, int64_t heads, struct pl_fading *fading) PL_MUST_CHECK;
+                       const char *prefix, int64_t heads, double a_max,
+                       struct pl_fading *fading) PL_MUST_CHECK;
 
 /* ---- Forward -------------------------------------------------------------------------------- */
 

@@ -26,6 +26,7 @@ struct options {
     int64_t head_dim; /* of keys; 0: dim / heads */
     double expand_v;  /* width of a head's values, by head_dim */
     int64_t conv;     /* width; 0: none */
+    double a_max;     /* of the decays at the start */
     double aux;       /* weight of the loss that balances the memories */
     int aux_mode;
 };
@@ -44,6 +45,7 @@ const struct pl_option pl_mom_options[] = {
             "width of a head's values, by its keys' width", "2"),
     PL_INT(struct options, conv, "conv", 0, "4", 0, 64, "WIDTH",
            "width of the short convolution of queries, keys and values; 0: none", "3"),
+    PL_FADING_OPTION(struct options, a_max),
     PL_FLAG(struct options, out_gate, "out-gate", 0, "yes", "gate the output of each head"),
     PL_REAL(struct options, aux, "aux", 0, "0.01", 0, 1e6, "WEIGHT",
             "weight of the loss that keeps all memories in use", "0"),
@@ -150,12 +152,13 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
     int64_t dim = options->lm.dim, heads = delta.heads;
     int64_t keys = heads * delta.key_dim, values = heads * delta.value_dim;
     struct layer *layer = pl_arena_new(context, &parameters->arena, 1, sizeof *layer);
-    bool ok = layer && (layer->router = WEIGHT("gate.weight", options->memories, dim)) &&
-              (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
-              declare_memories(context, parameters, options, prefix, layer) &&
-              pl_fading_declare(context, parameters, prefix, heads, &layer->fading) &&
-              pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
-                                 &layer->filters);
+    bool ok =
+        layer && (layer->router = WEIGHT("gate.weight", options->memories, dim)) &&
+        (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
+        declare_memories(context, parameters, options, prefix, layer) &&
+        pl_fading_declare(context, parameters, prefix, heads, options->a_max, &layer->fading) &&
+        pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
+                           &layer->filters);
     if (ok && options->out_gate)
         ok = (layer->gate = WEIGHT("g_proj.weight", values, dim));
     ok = ok && (layer->norm = ADD(PL_INIT_ONE, "o_norm.weight", delta.value_dim)) &&
