@@ -171,30 +171,26 @@ loss() {
     fails 2 'lin-train: --set dim=3: nlinear has no such option' lin-train -s dim=3 text
     fails 2 'lin-train: --set heads=3: dim 16 is not divisible by heads 3' lin-train -m gla -s dim=16 -s heads=3 text
     run -2 lin-train -m gla -s n_h=3 text
-    fails 2 'lin-train: --set a-max=1: nothing is forgotten without gate=yes' \
-        lin-train $SMALL -m deltanet -s a-max=1 text
-    fails 2 'lin-train: --set a-max=1: nothing is forgotten without forget-gate=yes' \
-        lin-train $SMALL -m deltaproduct -s a-max=1 text
+    fails 2 'lin-train: --set half-life=9: nothing is forgotten without gate=yes' \
+        lin-train $SMALL -m deltanet -s half-life=9 text
+    fails 2 'lin-train: --set half-life=9: nothing is forgotten without forget-gate=yes' \
+        lin-train $SMALL -m deltaproduct -s half-life=9 text
     run -2 lin-train -m gla --checkpoint-every soon text
     fails 2 "lin-train: --checkpoint-every 'soon': not a time such as 30s, 10m or 2h" \
         lin-train -m gla --checkpoint-every soon text
 }
 
-@test "heads start to forget at a rate below a-max" {
-    # rates MODEL A: of all heads, the smallest and the largest at the start, and their number
-    rates() {
-        lin-train -q $SMALL -m $1 -s heads=16 -s a-max=$2 --steps 1 --lr 1e-12 text -o start.plumb
-        ts-export -n layers.0.attn.A_log start.plumb | awk 'NR > 1 { x = exp($NF); s += x
-            if (NR == 2 || x < min) min = x; if (x > max) max = x } END { print min, max, NR - 1, s }'
-    }
+@test "heads start to forget by their half-lives" {
     for model in mom 'deltanet -s gate=yes' 'deltaproduct -s forget-gate=yes'; do
-        rates "$model" 16 >wide
-        rates "$model" 0.25 >narrow
-        awk '$1 <= 0 || $2 >= 16 || $2 < 8 || $3 != 16 { exit 1 }' wide
-        # the same heads, a 64th of the rate each
-        paste wide narrow | awk 'function far(a, b) { return (a / b - 1) ^ 2 > 1e-9 }
-            far($1, 64 * $5) || far($2, 64 * $6) || far($4, 64 * $8) { exit 1 }'
+        lin-train -q $SMALL -m $model -s heads=4 -s half-life=81 --steps 1 --lr 1e-12 text -o start.plumb
+        for name in A_log dt_bias; do
+            ts-export -n layers.0.attn.$name start.plumb | awk -F, 'NR > 1 { print $NF }' >$name
+        done
+        # what is left of 1 after as many tokens, 81, 27, 9 and 3
+        paste A_log dt_bias | awk '{ left = exp(-exp($1) * log(1 + exp($2)) * 3 ^ (5 - NR)); n++ }
+            (left - 0.5) ^ 2 > 1e-8 { exit 1 } END { if (n != 4) exit 1 }'
     done
+    fails 2 'lin-train: --set half-life=0.5: less than a token' lin-train $SMALL -m mom -s half-life=0.5 text
 }
 
 @test "--explain" {

@@ -54,7 +54,6 @@ struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_param
         return NULL;
     }
     parameter->init = init;
-    parameter->bound = 16;
     parameter->name = pl_arena_text(context, &parameters->arena, name, strlen(name));
     if (!parameter->name || append(context, parameters, parameter))
         return NULL;
@@ -76,10 +75,14 @@ static double start_value(const struct pl_parameter *parameter, const struct pl_
     case PL_INIT_ONE:
         return 1;
     case PL_INIT_DECAY:
-        return log(parameter->bound * fmax(pl_rng_uniform(rng, (uint64_t)i), 0x1p-24));
+        return log(16 * fmax(pl_rng_uniform(rng, (uint64_t)i), 0x1p-24));
     case PL_INIT_STEP: {
         double step = exp(log(0.001) + pl_rng_uniform(rng, (uint64_t)i) * log(0.1 / 0.001));
         return step + log(-expm1(-step)); /* the inverse of softplus */
+    }
+    case PL_INIT_HALF_LIVES: {
+        double life = pow(parameter->half_life, 1 - (double)i / (double)variable->count);
+        return log(expm1(log(2) / life)); /* softplus of it is ln 2 / life */
     }
     case PL_INIT_EYE: {
         int64_t columns = variable->dims[variable->rank - 1],

@@ -13,18 +13,20 @@ enum pl_init {
                      */
     PL_INIT_ZERO,
     PL_INIT_ONE,
-    PL_INIT_DECAY, /* A_log of a decay gate: ln of uniform (0, bound) */
-    PL_INIT_STEP,  /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
-    PL_INIT_EYE,   /* identities, of the last two axes, cut to their sizes */
-    PL_INIT_TENTH, /* ln(0.1 / 0.9): a sigmoid of 0.1 */
-    PL_INIT_FAN_IN /* uniform in +-1 / sqrt(last axis) */
+    PL_INIT_DECAY,      /* A_log of a decay gate: ln of uniform (0, 16) */
+    PL_INIT_STEP,       /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
+    PL_INIT_HALF_LIVES, /* dt_bias of a decay gate whose A is 1: the first of n heads forgets half
+                         * in half_life tokens, head i in half_life^(1 - i / n) */
+    PL_INIT_EYE,        /* identities, of the last two axes, cut to their sizes */
+    PL_INIT_TENTH,      /* ln(0.1 / 0.9): a sigmoid of 0.1 */
+    PL_INIT_FAN_IN      /* uniform in +-1 / sqrt(last axis) */
 };
 
 struct pl_parameter {
     const char *name; /* its record's name in a model stream: "layers.0.attn.q_proj.weight" */
     enum pl_init init;
-    double bound; /* of PL_INIT_DECAY: 16 unless set otherwise */
-    bool frozen;  /* has no gradient and is not trained */
+    double half_life; /* of PL_INIT_HALF_LIVES */
+    bool frozen;      /* has no gradient and is not trained */
     struct pl_variable variable;
 };
 

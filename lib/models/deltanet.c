@@ -20,7 +20,7 @@ struct options {
     int64_t conv;              /* width; 0: none */
     int activation, normalisation;
     bool beta, neg_eigval, gate, out_gate;
-    double a_max; /* of the decays that gate adds, at the start */
+    double half_life; /* of the decays that gate adds, at the start */
 };
 
 const struct pl_option pl_deltanet_options[] = {
@@ -40,7 +40,7 @@ const struct pl_option pl_deltanet_options[] = {
     PL_FLAG(struct options, neg_eigval, "neg-eigval", 0, "no",
             "let beta reach 2, so that a step can reflect the state"),
     PL_FLAG(struct options, gate, "gate", 0, "no", "let the input say how much is forgotten"),
-    PL_FADING_OPTION(struct options, a_max),
+    PL_FADING_OPTION(struct options, half_life),
     PL_FLAG(struct options, out_gate, "out-gate", 0, "no", "gate the output of each head"),
     PL_OPTIONS_END,
 };
@@ -79,7 +79,7 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     if (pl_mixing_check_heads(context, &options->lm) ||
         pl_mixing_check_width(context, &options->lm, "expand-k", options->expand_k) ||
         pl_mixing_check_width(context, &options->lm, "expand-v", options->expand_v) ||
-        pl_fading_check(context, options->gate, "gate", options->a_max))
+        pl_fading_check(context, options->gate, "gate", options->half_life))
         return context->status;
     if (options->neg_eigval && !options->beta)
         return pl_fail(context, PL_USAGE, "--set neg-eigval=yes: it doubles beta: set beta=yes");
@@ -113,7 +113,8 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
         ok = (layer->beta = WEIGHT("b_proj.weight", heads, dim));
     if (ok && options->gate)
         ok = (layer->decay = WEIGHT("a_proj.weight", heads, dim)) &&
-             pl_fading_declare(context, parameters, prefix, heads, options->a_max, &layer->fading);
+             pl_fading_declare(context, parameters, prefix, heads, options->half_life,
+                               &layer->fading);
     ok = ok && pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
                                   &layer->filters);
     if (ok && options->out_gate)

@@ -20,7 +20,7 @@ struct options {
     int64_t v_heads;  /* 0: as many as heads */
     int64_t conv;     /* width; 0: none */
     bool neg_eigval, forget_gate, out_gate;
-    double a_max; /* of the decays that forget_gate adds, at the start */
+    double half_life; /* of the decays that forget_gate adds, at the start */
 };
 
 const struct pl_option pl_deltaproduct_options[] = {
@@ -38,7 +38,7 @@ const struct pl_option pl_deltaproduct_options[] = {
            "width of the short convolution of queries, keys and values; 0: none", "3"),
     PL_FLAG(struct options, forget_gate, "forget-gate", 0, "no",
             "let the input say how much is forgotten"),
-    PL_FADING_OPTION(struct options, a_max),
+    PL_FADING_OPTION(struct options, half_life),
     PL_FLAG(struct options, out_gate, "out-gate", 0, "yes", "gate the output of each head"),
     PL_OPTIONS_END,
 };
@@ -76,7 +76,7 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     const struct options *options = configuration;
     const long long heads = options->lm.heads, v_heads = options->v_heads;
     if (pl_mixing_check_head_dim(context, &options->lm, options->head_dim, options->expand_v) ||
-        pl_fading_check(context, options->forget_gate, "forget-gate", options->a_max))
+        pl_fading_check(context, options->forget_gate, "forget-gate", options->half_life))
         return context->status;
     if (v_heads % heads)
         return pl_fail(context, PL_USAGE, "--set v-heads=%lld: not a multiple of heads %lld",
@@ -106,7 +106,8 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
               (layer->beta = WEIGHT("b_proj.weight", delta.steps * heads, dim));
     if (ok && options->forget_gate)
         ok = (layer->decay = WEIGHT("a_proj.weight", heads, dim)) &&
-             pl_fading_declare(context, parameters, prefix, heads, options->a_max, &layer->fading);
+             pl_fading_declare(context, parameters, prefix, heads, options->half_life,
+                               &layer->fading);
     ok = ok && pl_filters_declare(context, parameters, prefix, options->conv, queries, keys, values,
                                   &layer->filters);
     if (ok && options->out_gate)

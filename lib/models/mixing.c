@@ -4,7 +4,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "nn/conv.h"
 
@@ -77,25 +76,31 @@ bool pl_filters_declare(struct pl_context *context, struct pl_parameters *parame
 }
 
 enum pl_status pl_fading_check(struct pl_context *context, bool gated, const char *gate,
-                               double a_max)
+                               double half_life)
 {
-    if (!gated && a_max != atof(PL_FADING_A_MAX))
-        return pl_fail(context, PL_USAGE, "--set a-max=%g: nothing is forgotten without %s=yes",
-                       a_max, gate);
+    if (half_life > 0 && !gated)
+        return pl_fail(context, PL_USAGE, "--set half-life=%g: nothing is forgotten without %s=yes",
+                       half_life, gate);
+    if (half_life > 0 && half_life < 1)
+        return pl_fail(context, PL_USAGE, "--set half-life=%g: less than a token", half_life);
     return PL_OK;
 }
 
 bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
-                       const char *prefix, int64_t heads, double a_max, struct pl_fading *fading)
+                       const char *prefix, int64_t heads, double half_life,
+                       struct pl_fading *fading)
 {
-    fading->a_log =
-        pl_parameter_add(context, parameters, PL_INIT_DECAY, PL_DIMS(heads), "%s.A_log", prefix);
+    const bool drawn = half_life <= 0;
+    fading->a_log = pl_parameter_add(context, parameters, drawn ? PL_INIT_DECAY : PL_INIT_ZERO,
+                                     PL_DIMS(heads), "%s.A_log", prefix);
     if (!fading->a_log)
         return false;
-    parameters->items[parameters->count - 1]->bound = a_max;
-    fading->step =
-        pl_parameter_add(context, parameters, PL_INIT_STEP, PL_DIMS(heads), "%s.dt_bias", prefix);
-    return fading->step != NULL;
+    fading->step = pl_parameter_add(context, parameters, drawn ? PL_INIT_STEP : PL_INIT_HALF_LIVES,
+                                    PL_DIMS(heads), "%s.dt_bias", prefix);
+    if (!fading->step)
+        return false;
+    parameters->items[parameters->count - 1]->half_life = half_life;
+    return true;
 }
 
 /* ---- Forward -------------------------------------------------------------------------------- */

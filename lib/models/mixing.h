@@ -41,24 +41,23 @@ struct pl_fading {
     struct pl_variable *a_log, *step;
 };
 
-/* The option for where A starts.  A token's log decay is -A softplus(x W + dt_bias), and softplus
- * 0.001 to 0.1 at the start.  By the published bound of 16 half the heads have forgotten all but
- * e^-3 of what they were told 50 tokens ago; a small model whose heads all do never finds out that
- * there was something to recall. */
-#define PL_FADING_A_MAX "16"
-#define PL_FADING_OPTION(type, field)                                                              \
-    PL_REAL(type, field, "a-max", 0, PL_FADING_A_MAX, 1e-6, 1e6, "A",                              \
-            "heads start with rates of forgetting drawn from 0 to this; small models that are to " \
-            "recall from afar need less",                                                          \
-            "0.25")
+/* The option for how fast heads forget at the start.  A token's log decay is
+ * -A softplus(x W + dt_bias).  As published, A is drawn from (0, 16) and the softplus from 0.001 to
+ * 0.1, by which half of all heads have kept less than e^-3 of what they were told 50 tokens ago; a
+ * small model all of whose heads do never finds out that there was something to recall. */
+#define PL_FADING_OPTION(type, field)                                                           \
+    PL_REAL(type, field, "half-life", 0, "0", 0, 1e9, "TOKENS",                                 \
+            "what a layer's slowest head starts by forgetting half in, the others in less; 0: " \
+            "all draw their rates, as published",                                               \
+            "64")
 
-/* Fails when A was set and option `gate` is not, so that nothing is forgotten. */
+/* Fails unless a half-life is 0 or at least 1, and 0 without option `gate`. */
 enum pl_status pl_fading_check(struct pl_context *context, bool gated, const char *gate,
-                               double a_max) PL_MUST_CHECK;
+                               double half_life) PL_MUST_CHECK;
 
 /* Declares PREFIX.A_log and PREFIX.dt_bias. */
 bool pl_fading_declare(struct pl_context *context, struct pl_parameters *parameters,
-                       const char *prefix, int64_t heads, double a_max,
+                       const char *prefix, int64_t heads, double half_life,
                        struct pl_fading *fading) PL_MUST_CHECK;
 
 /* ---- Forward -------------------------------------------------------------------------------- */

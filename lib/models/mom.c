@@ -26,7 +26,7 @@ struct options {
     int64_t head_dim; /* of keys; 0: dim / heads */
     double expand_v;  /* width of a head's values, by head_dim */
     int64_t conv;     /* width; 0: none */
-    double a_max;     /* of the decays at the start */
+    double half_life; /* of the decays at the start */
     double aux;       /* weight of the loss that balances the memories */
     int aux_mode;
 };
@@ -45,7 +45,7 @@ const struct pl_option pl_mom_options[] = {
             "width of a head's values, by its keys' width", "2"),
     PL_INT(struct options, conv, "conv", 0, "4", 0, 64, "WIDTH",
            "width of the short convolution of queries, keys and values; 0: none", "3"),
-    PL_FADING_OPTION(struct options, a_max),
+    PL_FADING_OPTION(struct options, half_life),
     PL_FLAG(struct options, out_gate, "out-gate", 0, "yes", "gate the output of each head"),
     PL_REAL(struct options, aux, "aux", 0, "0.01", 0, 1e6, "WEIGHT",
             "weight of the loss that keeps all memories in use", "0"),
@@ -89,6 +89,8 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
     if (options->topk > options->memories)
         return pl_fail(context, PL_USAGE, "--set topk=%lld: there are %lld memories",
                        (long long)options->topk, (long long)options->memories);
+    if (pl_fading_check(context, true, "", options->half_life))
+        return context->status;
     return pl_mixing_check_head_dim(context, &options->lm, options->head_dim, options->expand_v);
 }
 
@@ -156,7 +158,7 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
         layer && (layer->router = WEIGHT("gate.weight", options->memories, dim)) &&
         (layer->q = WEIGHT("q_proj.weight", keys, dim)) &&
         declare_memories(context, parameters, options, prefix, layer) &&
-        pl_fading_declare(context, parameters, prefix, heads, options->a_max, &layer->fading) &&
+        pl_fading_declare(context, parameters, prefix, heads, options->half_life, &layer->fading) &&
         pl_filters_declare(context, parameters, prefix, options->conv, keys, keys, values,
                            &layer->filters);
     if (ok && options->out_gate)
