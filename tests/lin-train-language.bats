@@ -1,4 +1,5 @@
 load helper
+load stream
 bats_require_minimum_version 1.5.0
 
 SMALL='-m gla -s dim=16 -s heads=2 -s layers=1 -s mlp=32 --seq 16 --batch 4'
@@ -37,12 +38,54 @@ loss() {
     done
 }
 
-@test "gradients of several batches make one step" {
-    printf 'abcdefghijklmnopq' >seventeen # the only window of sixteen
-    lin-train -q $SMALL --batch 8 --steps 5 --no-history seventeen -o eight.plumb
-    lin-train -q $SMALL --batch 2 --accumulate 4 --steps 5 --no-history seventeen -o two.plumb
-    ts-diff --atol 1e-4 eight.plumb two.plumb
-    ! ts-diff -q eight.plumb <(lin-train -q $SMALL --batch 8 --steps 4 seventeen) || return 1
+@test "gradients of several batches make one step, that of them all in one" {
+    # plain descent, unclipped, which sees how long a gradient is; a row of eight answers, three of one
+    local how='--batch 4 --optimiser sgd --momentum 0 --clip 0 --wd 0 --lr 0.3 --warmup 0 --steps 5 --no-history'
+    local none='\xff\xff\xff\xff' one='\x01\0\0\0' two='\x02\0\0\0' data
+    local few=$none$none$none$none$none$none$none$one
+    start rows.plumb
+    record 'meta: stream' 'kind: task\n'
+    record 'meta: tokens' 'vocabulary: 8\n'
+    record 'tensor: tokens, dtype: u8, shape: [4, 8], codec: raw' \
+        '\1\2\3\4\5\6\7\1\2\2\3\3\4\4\5\5\1\3\5\7\2\4\6\1\7\6\5\4\3\2\1\7'
+    record 'tensor: targets, dtype: i32, shape: [4, 8], codec: raw' \
+        "$one$two$two$one$one$two$one$one$few$few$few"
+    end
+    for data in text rows.plumb; do
+        set -- -q ${SMALL% --seq*} $how
+        [ $data = rows.plumb ] || set -- "$@" --seq 16
+        lin-train "$@" --log whole.csv $data -o whole.plumb
+        lin-train "$@" --batch 1 --accumulate 4 --log parts.csv $data -o parts.plumb
+        ts-diff --atol 2e-6 whole.plumb parts.plumb
+        # losses and norms of all steps
+        paste -d, whole.csv parts.csv | awk -F, 'function far(a, b) { return (a / b - 1) ^ 2 > 1e-9 }
+            NR > 1 && (far($3, $10) || far($6, $13)) { exit 1 }'
+    done
+}
+
+@test "what is held out is scored, and nowhere trained on" {
+    # its tokens: 60 windows of 16 and one more, scored as lin-eval does
+    lin-train -q $SMALL --steps 20 --lr 0.01 --valid-share 0.1001042 --log log.csv text -o m.plumb
+    tail -c 961 text >held
+    lin-eval --json m.plumb held >report.json
+    grep -q '"tokens": 960,' report.json
+    awk -F, 'END { print $4 }' log.csv >validation
+    sed 's/.*"nats_per_token": \([0-9.]*\).*/\1/' report.json | paste - validation |
+        awk '{ exit !(($1 - $2) ^ 2 < 1e-10 && $1 > 1) }'
+    # other held-out tokens, the same model; 4.5 of 9 rows are 5
+    head -c 8639 text >front
+    for n in 1 2; do
+        { cat front && seq $n 2000 | head -c 961; } >data
+        lin-train -q $SMALL --steps 20 --valid-share 0.1001042 data -o $n.plumb
+        start rows.plumb
+        record 'meta: stream' 'kind: tokens\n'
+        record 'tensor: tokens, dtype: u8, shape: [9, 3], codec: raw' \
+            "\1\1\2\2\2\1\3\3\1\4\4\1\\$n\\$n\3\5\\$n\3\\$n\6\3\7\6\\$n\7\7\7"
+        end
+        lin-train -q ${SMALL% --seq*} --batch 1 --steps 20 --valid-share 0.5 rows.plumb -o rows.$n.plumb
+    done
+    ts-diff 1.plumb 2.plumb
+    ts-diff rows.1.plumb rows.2.plumb
 }
 
 @test "sgd, schedules and clipping do something" {
@@ -80,7 +123,7 @@ loss() {
     lin-train -q $SMALL --steps 3 --valid-share 0.1 --checkpoint ck.plumb --checkpoint-every 0.000001s text -o whole.plumb
     lin-train --resume ck.plumb text -o resumed.plumb 2>err
     cmp whole.plumb resumed.plumb
-    grep -q '3 steps: loss' err
+    grep -q '3 steps: none was left; 0 tokens' err
     ! grep -q nan err || return 1
 }
 
@@ -171,6 +214,16 @@ loss() {
     fails 2 'lin-train: --set dim=3: nlinear has no such option' lin-train -s dim=3 text
     fails 2 'lin-train: --set heads=3: dim 16 is not divisible by heads 3' lin-train -m gla -s dim=16 -s heads=3 text
     run -2 lin-train -m gla -s n_h=3 text
+    fails 2 'lin-train: --momentum changes nothing without --optimiser sgd' lin-train $SMALL --momentum 0.3 text
+    fails 2 'lin-train: --min-lr changes nothing without a --schedule that falls' \
+        lin-train $SMALL --schedule constant --min-lr 0.5 text
+    fails 2 'lin-train: --eval-every changes nothing without --valid or --valid-share' \
+        lin-train $SMALL --eval-every 3 text
+    fails 2 'lin-train: --valid-windows changes nothing without --valid or --valid-share' \
+        lin-train $SMALL --valid-windows 3 text
+    fails 2 'lin-train: --checkpoint-every changes nothing without --checkpoint' \
+        lin-train $SMALL --checkpoint-every 1 text
+    fails 2 'lin-train: --rank changes nothing without --lora' lin-train $SMALL --rank 3 text
     fails 2 'lin-train: --set half-life=9: nothing is forgotten without gate=yes' \
         lin-train $SMALL -m deltanet -s half-life=9 text
     fails 2 'lin-train: --set half-life=9: nothing is forgotten without forget-gate=yes' \
@@ -191,6 +244,31 @@ loss() {
             (left - 0.5) ^ 2 > 1e-8 { exit 1 } END { if (n != 4) exit 1 }'
     done
     fails 2 'lin-train: --set half-life=0.5: less than a token' lin-train $SMALL -m mom -s half-life=0.5 text
+}
+
+@test "losses of mom are nats per token, whatever its memories' balance weighs" {
+    for aux in 0 1000; do
+        lin-train -q $SMALL -m mom -s aux=$aux --steps 1 --lr 0 --log $aux.csv text -o m.plumb
+    done
+    cmp <(cut -d, -f 3 0.csv) <(cut -d, -f 3 1000.csv)
+    ! cmp -s <(cut -d, -f 6 0.csv) <(cut -d, -f 6 1000.csv) || return 1 # the gradients' norms
+}
+
+@test "tokens of which nothing can be learned" {
+    start none.plumb
+    record 'meta: stream' 'kind: task\n'
+    record 'meta: tokens' 'vocabulary: 8\n'
+    record 'tensor: tokens, dtype: u8, shape: [1, 2], codec: raw' '\1\2'
+    record 'tensor: targets, dtype: i32, shape: [1, 2], codec: raw' '\xff\xff\xff\xff\xff\xff\xff\xff'
+    end
+    fails 3 'lin-train: none.plumb: no token has a target' lin-train ${SMALL% --seq*} none.plumb
+    start many.plumb
+    record 'meta: stream' 'kind: tokens\n'
+    record 'meta: tokens' 'vocabulary: 16777217\n'
+    record 'tensor: tokens, dtype: u8, shape: [4], codec: raw' '\1\2\3\4'
+    end
+    fails 3 'lin-train: many.plumb: a vocabulary of 16777217; models have at most 16777216' \
+        lin-train $SMALL --seq 2 many.plumb
 }
 
 @test "--explain" {
@@ -233,6 +311,18 @@ loss() {
     cat ck.plumb | fails 2 'lin-train: --shift is not for gla' lin-train -q --resume - --shift 2 text
     fails 2 'lin-train: --resume and DATA cannot both be standard input' lin-train -q --resume - - <ck.plumb
     cp text held
+    tok-train -q --vocab 260 text -o tk.json
+    fails 2 'lin-train: --log tk.json: the file is read too' \
+        lin-train -q $SMALL --tokenizer tk.json --log tk.json text
+    for other in '--checkpoint twice' '-o twice'; do
+        fails 2 'lin-train: --log twice: the file is written by another option too' \
+            lin-train -q $SMALL --log twice $other text
+    done
+    # a file of something else is nobody's log, new or old
+    echo notes >notes
+    fails 3 'lin-train: notes: is not the log of a training and is left as it is' \
+        lin-train -q $SMALL --steps 1 --log notes text -o m.plumb
+    [ "$(cat notes)" = notes ] && [ ! -e m.plumb ]
     fails 2 'lin-train: --log held: the file is read too' lin-train -q $SMALL --valid held --log held text
     fails 2 'lin-train: --checkpoint text: the file is read too' lin-train -q $SMALL --checkpoint text text
     cmp text held

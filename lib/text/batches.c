@@ -9,12 +9,12 @@
 
 #include "base/rng.h"
 
-/* The part of 0 .. count - 1 that a share stands for. */
+/* There is one cut, so that what is held out is nowhere trained on. */
 static void cut(struct pl_batches *batches, int64_t count)
 {
-    int64_t part = (int64_t)floor((double)count * fabs(batches->share) + 0.5);
-    batches->begin = batches->share < 0 ? count - part : 0;
-    batches->end = batches->share < 0 ? count : part;
+    const int64_t at = count - (int64_t)floor((double)count * batches->held + 0.5);
+    batches->begin = batches->held_out ? at : 0;
+    batches->end = batches->held_out ? count : at;
 }
 
 static enum pl_status too_few(struct pl_context *context, const struct pl_batches *batches,
@@ -23,9 +23,9 @@ static enum pl_status too_few(struct pl_context *context, const struct pl_batche
     return pl_fail(context, PL_BAD_DATA,
                    "%s: %s%" PRId64 " tokens, and a window of --seq %" PRId64 " takes %" PRId64,
                    batches->corpus->name,
-                   batches->corpus->cut       ? "rows of "
-                   : fabs(batches->share) < 1 ? "a part of "
-                                              : "",
+                   batches->corpus->cut ? "rows of "
+                   : batches->held > 0  ? "a part of "
+                                        : "",
                    tokens, batches->length, batches->length + 1);
 }
 
@@ -36,7 +36,8 @@ static enum pl_status init_rows(struct pl_context *context, struct pl_batches *b
     const int64_t most = corpus->task ? corpus->length : corpus->length - 1;
     cut(batches, corpus->rows);
     if (batches->end == batches->begin || most < 1)
-        return pl_fail(context, PL_BAD_DATA, "%s: no rows to train on", corpus->name);
+        return pl_fail(context, PL_BAD_DATA, "%s: no rows to %s", corpus->name,
+                       batches->held_out ? "hold out" : "train on");
     if (corpus->task && batches->length && batches->length != most)
         return pl_fail(context, PL_USAGE,
                        "--seq %" PRId64 ": rows of a task are taken whole, they "

@@ -16,8 +16,8 @@ struct pl_batches {
     int64_t length; /* tokens that a window predicts; 0: those of a row */
     int64_t batch;  /* windows */
     uint64_t seed;
-    double share; /* of the corpus, at its front (share > 0) or at its back (share < 0), that the
-                     windows are from: of the tokens, or of the rows */
+    double held;   /* share of the corpus, at its end, that is held out: of its tokens or rows */
+    bool held_out; /* windows are from that share, not from what is before it */
     /* Set by pl_batches_init. */
     int64_t begin, end; /* tokens, or rows, that are used */
     int64_t *order;     /* of the rows, in the pass over them that was asked for last */

@@ -101,27 +101,75 @@ static enum pl_status take_checkpoint(struct pl_job *job)
 
 static bool is_read(const struct pl_job *job, const char *path)
 {
-    const char *valid = job->options->valid;
+    const char *const others[] = {job->options->valid, job->reads};
     for (int i = 0; i < job->run->operand_count; i++)
         if (pl_file_same(path, job->run->operands[i]))
             return true;
-    return valid && pl_file_same(path, valid);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (others[i] && pl_file_same(path, others[i]))
+            return true;
+    return false;
 }
 
-/* What is written is not what is read; standard input is the checkpoint or data, not both. */
-static enum pl_status check_files(const struct pl_job *job)
+/* Whether two files that need not be there are one. */
+static bool same_name(const char *path, const char *other)
+{
+    return strcmp(path, other) == 0 || pl_file_same(path, other);
+}
+
+/* What is written is not what is read, and the log is by itself. */
+static enum pl_status check_written(const struct pl_job *job)
 {
     struct pl_context *context = &job->run->context;
     const struct pl_train_options *options = job->options;
-    const char *resume = options->resume, *log = options->log, *checkpoint = options->checkpoint;
+    const char *log = options->log, *resume = options->resume, *output = job->run->common.output;
+    const char *checkpoint = options->checkpoint;
     if (checkpoint && is_read(job, checkpoint))
         return pl_fail(context, PL_USAGE, "--checkpoint %s: the file is read too", checkpoint);
-    if (log && (is_read(job, log) || (resume && pl_file_same(log, resume))))
+    if (!log)
+        return PL_OK;
+    if (is_read(job, log) || (resume && pl_file_same(log, resume)))
         return pl_fail(context, PL_USAGE, "--log %s: the file is read too", log);
-    for (int i = 0; resume && strcmp(resume, "-") == 0 && (i == 0 || i < job->run->operand_count);
-         i++)
-        if (strcmp(pl_run_operand(job->run, i), "-") == 0)
-            return pl_fail(context, PL_USAGE, "--resume and DATA cannot both be standard input");
+    if ((checkpoint && same_name(log, checkpoint)) || (output && same_name(log, output)))
+        return pl_fail(context, PL_USAGE, "--log %s: the file is written by another option too",
+                       log);
+    return PL_OK;
+}
+
+/* Standard input is the checkpoint or data, not both. */
+static enum pl_status check_input(const struct pl_job *job)
+{
+    const struct pl_run *run = job->run;
+    const char *resume = job->options->resume;
+    if (!resume || strcmp(resume, "-") != 0)
+        return PL_OK;
+    for (int i = 0; i == 0 || i < run->operand_count; i++)
+        if (strcmp(pl_run_operand(run, i), "-") == 0)
+            return pl_fail(&job->run->context, PL_USAGE,
+                           "--resume and DATA cannot both be standard input");
+    return PL_OK;
+}
+
+/* Options that would change nothing. */
+static enum pl_status check_effects(const struct pl_job *job)
+{
+    struct pl_run *run = job->run;
+    const struct pl_train_options *options = job->options;
+    const bool validates = options->valid || options->valid_share > 0;
+    const struct {
+        const char *name, *needs;
+        bool missing;
+    } rows[] = {
+        {"momentum", "--optimiser sgd", options->optimiser != PL_SGD},
+        {"min-lr", "a --schedule that falls", options->schedule == PL_SCHEDULE_CONSTANT},
+        {"eval-every", "--valid or --valid-share", !validates},
+        {"valid-windows", "--valid or --valid-share", !validates},
+        {"checkpoint-every", "--checkpoint", !options->checkpoint && !options->resume},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (rows[i].missing && pl_run_given(run, rows[i].name))
+            return pl_fail(&run->context, PL_USAGE, "--%s changes nothing without %s", rows[i].name,
+                           rows[i].needs);
     return PL_OK;
 }
 
@@ -129,14 +177,16 @@ enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe)
 {
     struct pl_context *context = &job->run->context;
     job->loop.log.fd = -1;
-    if (check_files(job))
+    if (check_written(job) || check_input(job))
         return context->status;
     job->recipe = recipe;
     job->resumed = job->options->resume ? &job->options->start.bundle : NULL;
     if (job->resumed ? take_checkpoint(job) : pl_recipe_apply(job->run, job->command, recipe))
         return context->status;
     job->loop.context = context;
-    return make_options(context, job->options, &job->loop.options);
+    return make_options(context, job->options, &job->loop.options) || check_effects(job)
+               ? context->status
+               : PL_OK;
 }
 
 void pl_job_close(struct pl_job *job)
@@ -149,7 +199,12 @@ void pl_job_close(struct pl_job *job)
 
 double pl_training_bytes(const struct pl_parameters *parameters)
 {
-    return 4.0 * (double)sizeof(pl_real) * (double)parameters->elements;
+    double elements = 0;
+    for (size_t i = 0; i < parameters->count; i++) {
+        const struct pl_parameter *parameter = parameters->items[i];
+        elements += (parameter->frozen ? 1 : 4) * (double)parameter->variable.count;
+    }
+    return (double)sizeof(pl_real) * elements;
 }
 
 enum pl_status pl_job_parameters(const struct pl_job *job, struct pl_parameters *parameters,
@@ -212,10 +267,9 @@ static enum pl_status write_model(struct pl_job *job, struct pl_writer *writer, 
     return status ? status : pl_writer_end(context, writer);
 }
 
-/* The loop's objective is a copy of the job's with the job as self, so that it can save. */
-static enum pl_status save(void *self, struct pl_loop *loop, const char *path)
+static enum pl_status save(void *user, struct pl_loop *loop, const char *path)
 {
-    struct pl_job *job = self;
+    struct pl_job *job = user;
     struct pl_writer *writer = pl_writer_open(loop->context, path);
     if (!writer)
         return loop->context->status;
@@ -224,24 +278,6 @@ static enum pl_status save(void *self, struct pl_loop *loop, const char *path)
         return loop->context->status;
     }
     return pl_writer_commit(loop->context, writer);
-}
-
-static struct pl_variable *loss(void *self, struct pl_tape *tape, int64_t index)
-{
-    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
-    return objective->loss(objective->self, tape, index);
-}
-
-static int64_t next(void *self, int64_t step)
-{
-    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
-    return objective->next(objective->self, step);
-}
-
-static enum pl_status validate(void *self, struct pl_tape *tape, double *value)
-{
-    const struct pl_objective *objective = &((struct pl_job *)self)->objective;
-    return objective->validate(objective->self, tape, value);
 }
 
 /* ---- Running ------------------------------------------------------------------------------- */
@@ -263,17 +299,19 @@ static void watch(void *user, const struct pl_loop *loop)
 static void report(const struct pl_job *job, int64_t first, double seconds)
 {
     const struct pl_loop *loop = &job->loop;
-    char validation[48] = "";
+    char last[48] = "", validation[48] = "";
     const int64_t made = loop->step - loop->idle;
     const double units =
         (double)((made - first) * loop->options.accumulate) * (double)job->objective.units;
-    if (!isnan(loop->validation)) /* of a run resumed at its end there is none */
+    if (!isnan(loop->loss)) /* of a run resumed at its end there is none, nor the other */
+        snprintf(last, sizeof last, "loss %.4f", loop->loss);
+    if (!isnan(loop->validation))
         snprintf(validation, sizeof validation, ", validation %.4f", loop->validation);
     if (loop->skipped)
         pl_warn(&job->run->context,
                 "%" PRId64 " steps were skipped: their gradients were not finite", loop->skipped);
-    pl_run_note(job->run, "%" PRId64 " steps: loss %.4f%s; %.4g %s in %.1f s, %.4g a second", made,
-                loop->loss, validation, units, job->unit, seconds,
+    pl_run_note(job->run, "%" PRId64 " steps: %s%s; %.4g %s in %.1f s, %.4g a second", made,
+                *last ? last : "none was left", validation, units, job->unit, seconds,
                 seconds > 0 ? units / seconds : 0);
 }
 
@@ -311,19 +349,14 @@ static enum pl_status try_checkpoint(const struct pl_job *job)
     return PL_OK;
 }
 
-static enum pl_status start(struct pl_job *job, struct pl_objective *objective)
+static enum pl_status start(struct pl_job *job)
 {
     struct pl_context *context = &job->run->context;
     struct pl_loop *loop = &job->loop;
-    *objective = job->objective;
-    objective->self = job;
-    objective->loss = loss;
-    objective->next = job->objective.next ? next : NULL;
-    objective->validate = job->objective.validate ? validate : NULL;
-    objective->save = save;
-    loop->objective = objective;
+    loop->objective = &job->objective;
     loop->stop = pl_run_stopped;
     loop->watch = watch;
+    loop->save = save;
     loop->user = job;
     if (try_checkpoint(job) || pl_loop_start(loop))
         return context->status;
@@ -353,11 +386,10 @@ static enum pl_status run_loop(struct pl_job *job)
 enum pl_status pl_job_run(struct pl_job *job, struct pl_writer *writer)
 {
     struct pl_run *run = job->run;
-    struct pl_objective objective;
-    if (start(job, &objective))
+    if (start(job))
         return run->context.status;
     const int64_t first = job->loop.step - job->loop.idle,
-                  units = job->loop.options.accumulate * objective.units;
+                  units = job->loop.options.accumulate * job->objective.units;
     const double total = (double)(job->loop.options.steps - job->loop.step) * (double)units;
     pl_progress_start(&run->progress, "training", job->unit, (uint64_t)fmin(total, 1e18));
     const double started = pl_seconds();

@@ -64,7 +64,8 @@ struct pl_train_options {
     PL_CHOICE(s, m.optimiser, "optimiser", 0, NULL, PL_OPTIMISERS, "OPTIMISER",                    \
               "language models and classifiers: adamw"),                                                           \
     PL_REAL(s, m.decay, "wd", 0, NULL, 0, 1e3, "DECAY",                                            \
-            "weight decay of matrices; norms, biases and gates have none; language models: 0.01; " \
+            "weight decay of matrices and filters; norms, biases and what is one number a head " \
+           "have none; language models: 0.01; " \
             "classifiers: 0",                                                                      \
             "0.1"),                                                                                \
     PL_REAL(s, m.momentum, "momentum", 0, NULL, 0, 1, "FACTOR",                                    \
@@ -82,7 +83,7 @@ struct pl_train_options {
 /* Those that change nothing of the result. */
 #define PL_CHECKPOINT_OPTIONS(s, m)                                                                \
     PL_TEXT(s, m.log, "log", 0, NULL, "FILE",                                                      \
-            "append a CSV row a step: loss, validation loss if any, rate, norm of the gradient",          \
+            "write a CSV row a step: loss, validation loss if any, rate, norm of the gradient",          \
             "run.csv"),                                                                            \
     PL_TEXT(s, m.checkpoint, "checkpoint", 0, NULL, "FILE",                                        \
             "where the state of the training is saved: now and then, and on SIGTERM or SIGINT",    \
@@ -101,10 +102,11 @@ struct pl_job {
     struct pl_run *run;
     void *command;                    /* the struct of the tool's table */
     struct pl_train_options *options; /* in it */
-    struct pl_objective objective;    /* all but save */
-    const char *unit;                 /* of objective.units: "tokens" */
-    int64_t data;                     /* size of the data, and what tells them from others: */
-    uint32_t data_sum;                /* a resumed run must find the same */
+    struct pl_objective objective;
+    const char *reads; /* NULL, or a file that is read beside data and checkpoint */
+    const char *unit;  /* of objective.units: "tokens" */
+    int64_t data;      /* size of the data, and what tells them from others: */
+    uint32_t data_sum; /* a resumed run must find the same */
     /* Writes the model's records; training is kept in its document. */
     enum pl_status (*write)(void *self, struct pl_context *context,
                             const struct pl_meta_node *training, struct pl_writer *writer);
@@ -123,7 +125,7 @@ struct pl_job {
  * recipe.  PL_USAGE lists the options that say otherwise than the checkpoint. */
 enum pl_status pl_job_open(struct pl_job *job, const char *const *recipe) PL_MUST_CHECK;
 
-/* Bytes of weights, gradients and the two means of AdamW. */
+/* Bytes of weights and, of those that are trained, gradients and the two means of AdamW. */
 double pl_training_bytes(const struct pl_parameters *parameters);
 
 /* Gives parameters the values they start with, once it is known that the machine has room to train

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "formats/input.h"
@@ -77,21 +78,43 @@ static enum pl_status open_data(struct pl_language_work *work)
                                         .length = work->options->length,
                                         .batch = options->batch,
                                         .seed = (uint64_t)run->common.seed,
-                                        .share = 1 - options->valid_share};
+                                        .held = options->valid_share};
     work->valid = work->batches;
-    work->valid.share = -options->valid_share;
+    work->valid.held_out = true;
     if (pl_batches_init(context, &work->batches))
         return context->status;
     if (options->valid) {
         if (pl_corpus_open(context, &work->valid_corpus, options->valid, work->tokenizer))
             return context->status;
         work->valid.corpus = &work->valid_corpus;
-        work->valid.share = 1;
+        work->valid.held = 1;
     } else if (options->valid_share <= 0) {
         return PL_OK;
     }
     work->valid.length = work->batches.length;
     return pl_batches_init(context, &work->valid);
+}
+
+/* A task says what is scored; one that says nothing teaches nothing. */
+static enum pl_status expect_targets(struct pl_language_work *work)
+{
+    struct pl_context *context = &work->job.run->context;
+    const struct pl_corpus *corpus = &work->corpus;
+    const int64_t row = corpus->length, rows = corpus->task ? corpus->rows : 0;
+    int32_t *targets = rows ? pl_new(context, (size_t)row, sizeof *targets) : NULL;
+    bool found = !corpus->task;
+    if (rows && !targets)
+        return context->status;
+    for (int64_t i = 0; i < rows && !found && !context->status; i++) {
+        if (pl_corpus_targets(context, corpus, i * row, row, targets))
+            break;
+        for (int64_t t = 0; t < row && !found; t++)
+            found = targets[t] >= 0;
+    }
+    free(targets);
+    return found || context->status
+               ? context->status
+               : pl_fail(context, PL_BAD_DATA, "%s: no token has a target", corpus->name);
 }
 
 /* ---- Parts of a model ---------------------------------------------------------------------- */
@@ -241,6 +264,11 @@ static enum pl_status make_model(struct pl_language_work *work, const struct pl_
 {
     struct pl_context *context = &work->job.run->context;
     struct pl_lm *lm = &work->lm;
+    const double most = pl_option_find(type->options, "vocabulary")->high;
+    if ((double)work->corpus.vocabulary > most)
+        return pl_fail(context, PL_BAD_DATA,
+                       "%s: a vocabulary of %" PRId64 "; models have at most %.0f",
+                       work->corpus.name, work->corpus.vocabulary, most);
     if (pl_lm_init(context, lm, type, settings->items, settings->count, work->corpus.vocabulary))
         return context->status;
     lm->sequence = work->batches.length;
@@ -322,6 +350,10 @@ static enum pl_status check_operands(struct pl_language_work *work, const struct
     const struct pl_language_options *options = work->options;
     struct pl_context *context = &work->job.run->context;
     const int count = run->operand_count;
+    static const char *const of_lora[] = {"rank", "alpha", "also"};
+    for (size_t i = 0; !options->lora && i < sizeof of_lora / sizeof *of_lora; i++)
+        if (pl_run_given(run, of_lora[i]))
+            return pl_fail(context, PL_USAGE, "--%s changes nothing without --lora", of_lora[i]);
     if (!pl_language_adapts(options))
         return count <= 1 ? PL_OK
                           : pl_fail(context, PL_USAGE,
@@ -353,7 +385,7 @@ static enum pl_status train(struct pl_language_work *work, const struct pl_model
         (resumed && read_model(work, type, settings)) || (!resumed && adapts && take_model(work)) ||
         open_data(work) || pl_blas_open(context) || (!given && make_model(work, type, settings)) ||
         expect(work, &work->corpus) ||
-        (work->job.options->valid && expect(work, &work->valid_corpus)))
+        (work->job.options->valid && expect(work, &work->valid_corpus)) || expect_targets(work))
         return context->status;
     if (adapts) {
         work->job.loop.options.optimiser.beta2 = ADAPT_BETA2;
@@ -368,7 +400,7 @@ static enum pl_status train(struct pl_language_work *work, const struct pl_model
     work->job.objective.parameters = &work->lm.parameters;
     if (work->options->transfer)
         work->job.objective.most_loss = INFINITY;
-    if (work->valid.length && work->valid.share)
+    if (work->valid.held > 0)
         work->job.objective.validate = pl_language_validate;
     work->job.data = work->corpus.count;
     work->job.data_sum = pl_corpus_sum(&work->corpus);
@@ -394,13 +426,15 @@ enum pl_status pl_train_language(struct pl_run *run, void *command,
                                  struct pl_writer *writer)
 {
     struct pl_language_work work = {.options = language};
-    work.job = (struct pl_job){.run = run,
-                               .command = command,
-                               .options = options,
-                               .objective = {.self = &work, .loss = pl_language_loss},
-                               .unit = "tokens",
-                               .write = write_model,
-                               .inputs = add_inputs};
+    work.job = (struct pl_job){
+        .run = run,
+        .command = command,
+        .options = options,
+        .objective = {.self = &work, .loss = pl_language_loss, .weight = pl_language_weight},
+        .reads = language->tokenizer,
+        .unit = "tokens",
+        .write = write_model,
+        .inputs = add_inputs};
     enum pl_status status = check_operands(&work, settings);
     if (!status)
         status = train(&work, type, settings, writer);

@@ -21,7 +21,12 @@ static struct pl_variable *score(struct pl_language_work *work, struct pl_tape *
         return NULL;
     struct pl_variable *hidden = pl_lm_forward(&pass, ids);
     struct pl_variable *loss = pl_op_head_loss(tape, hidden, work->lm.head, targets, head);
-    return pass.auxiliary ? pl_op_add(tape, loss, pass.auxiliary, 1) : loss;
+    if (!loss || !pass.auxiliary)
+        return loss;
+    struct pl_variable *sum = pl_op_add(tape, loss, pass.auxiliary, 1);
+    if (sum) /* gradients are those of the sum; what is told is nats per token, as of all models */
+        sum->value[0] = loss->value[0];
+    return sum;
 }
 
 /* How far the imitations of `count` windows are from what they imitate, on average over layers, as
@@ -60,6 +65,22 @@ struct pl_variable *pl_language_loss(void *self, struct pl_tape *tape, int64_t i
         return NULL;
     return work->options->transfer ? compare(work, tape, count, ids)
                                    : score(work, tape, count, ids, targets, NULL);
+}
+
+int64_t pl_language_weight(void *self, struct pl_tape *tape, int64_t index)
+{
+    struct pl_language_work *work = self;
+    const int64_t tokens = work->batches.batch * work->batches.length;
+    int64_t scored = 0;
+    if (!work->corpus.task || work->options->transfer)
+        return tokens;
+    int32_t *ids = take_tokens(work, tape, work->batches.batch);
+    int32_t *targets = ids ? ids + tokens : NULL;
+    if (!ids || pl_batches_read(tape->context, &work->batches, index, ids, targets))
+        return -1;
+    for (int64_t i = 0; i < tokens; i++)
+        scored += targets[i] >= 0;
+    return scored;
 }
 
 static enum pl_status validate_transfer(struct pl_language_work *work, struct pl_tape *tape,

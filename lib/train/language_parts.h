@@ -19,10 +19,12 @@ struct pl_language_work {
     double *squares; /* of layers, in attention transfer */
 };
 
-/* Of struct pl_objective, with the work as self: the loss of a micro-batch, the mean loss of the
- * windows that are held out.  In attention transfer both are mean squares over layers, times 1000,
- * and what the loss adds to gradients has been added when it returns. */
+/* Of struct pl_objective, with the work as self: the loss of a micro-batch, how many tokens of it
+ * are scored, the mean loss of the windows that are held out.  In attention transfer both are mean
+ * squares over layers, times 1000, and what the loss adds to gradients has been added when it
+ * returns. */
 struct pl_variable *pl_language_loss(void *self, struct pl_tape *tape, int64_t index);
+int64_t pl_language_weight(void *self, struct pl_tape *tape, int64_t index);
 enum pl_status pl_language_validate(void *self, struct pl_tape *tape, double *mean);
 
 #endif

@@ -28,23 +28,36 @@ static size_t kept(const char *text, size_t size, int64_t step)
     return (size_t)(row - text);
 }
 
-static enum pl_status go_on(struct pl_context *context, struct pl_train_log *log, int64_t step)
+/* How much of the file stays: its rows up to `step`, none of step 0.  A file of anything else is
+ * somebody's, and left alone. */
+static enum pl_status keep(struct pl_context *context, const struct pl_train_log *log, int64_t step,
+                           size_t *size)
 {
     char *text = NULL;
-    size_t size = 0;
-    struct stat status;
-    if (fstat(log->fd, &status) != 0)
-        return pl_fail_errno(context, "cannot go on with '%s'", log->path);
-    if (!S_ISREG(status.st_mode)) /* a pipe or device has no rows to go on behind */
-        return pl_write_full(context, log->fd, head, sizeof head - 1);
-    if (pl_file_load(context, log->path, (size_t)1 << 32, &text, &size))
+    if (pl_file_load(context, log->path, (size_t)1 << 32, &text, size))
         return context->status;
-    size = size < sizeof head - 1 || memcmp(text, head, sizeof head - 1) != 0
-               ? 0
-               : kept(text, size, step);
+    const size_t shared = *size < sizeof head - 1 ? *size : sizeof head - 1;
+    const bool ours = memcmp(text, head, shared) == 0;
+    *size = step > 0 && shared == sizeof head - 1 ? kept(text, *size, step) : 0;
     free(text);
-    if (ftruncate(log->fd, (off_t)size) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
-        return pl_fail_errno(context, "cannot go on with '%s'", log->path);
+    return ours
+               ? PL_OK
+               : pl_fail(context, PL_BAD_DATA, "is not the log of a training and is left as it is");
+}
+
+static enum pl_status begin(struct pl_context *context, const struct pl_train_log *log,
+                            int64_t step)
+{
+    struct stat status;
+    size_t size = 0;
+    if (fstat(log->fd, &status) != 0)
+        return pl_fail_errno(context, "cannot go on with it");
+    if (S_ISREG(status.st_mode)) { /* a pipe or device has no rows to go on behind */
+        if (keep(context, log, step, &size))
+            return context->status;
+        if (ftruncate(log->fd, (off_t)size) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
+            return pl_fail_errno(context, "cannot go on with it");
+    }
     return size ? PL_OK : pl_write_full(context, log->fd, head, sizeof head - 1);
 }
 
@@ -54,14 +67,10 @@ enum pl_status pl_train_log_open(struct pl_context *context, struct pl_train_log
     *log = (struct pl_train_log){.fd = -1, .path = path};
     if (!path)
         return PL_OK;
-    log->fd = pl_open(path, O_WRONLY | O_CREAT | (step == 0 ? O_TRUNC : 0), 0666);
+    log->fd = pl_open(path, O_WRONLY | O_CREAT, 0666);
     if (log->fd < 0)
         return pl_fail_errno(context, "cannot open '%s'", path);
-    enum pl_status status = step == 0 ? pl_write_full(context, log->fd, head, sizeof head - 1)
-                                      : go_on(context, log, step);
-    if (status)
-        return pl_fail_at(context, "%s", path);
-    return PL_OK;
+    return begin(context, log, step) ? pl_fail_at(context, "%s", path) : PL_OK;
 }
 
 enum pl_status pl_train_log_add(struct pl_context *context, const struct pl_train_log *log,

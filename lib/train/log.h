@@ -22,7 +22,8 @@ struct pl_train_row {
     double seconds;    /* since the run began */
 };
 
-/* Starts the table, or goes on with it behind the row of `step` (0: anew).  path NULL: no log. */
+/* Starts the table, or goes on with it behind the row of `step` (0: anew).  path NULL: no log.
+ * PL_BAD_DATA, and nothing is written, when the file holds anything but a log. */
 enum pl_status pl_train_log_open(struct pl_context *context, struct pl_train_log *log,
                                  const char *path, int64_t step) PL_MUST_CHECK;
 enum pl_status pl_train_log_add(struct pl_context *context, const struct pl_train_log *log,

@@ -13,7 +13,7 @@ enum pl_status pl_loop_start(struct pl_loop *loop)
 {
     loop->tape = (struct pl_tape){.context = loop->context, .recording = true};
     loop->log.fd = -1;
-    loop->validation = NAN;
+    loop->validation = loop->loss = NAN;
     return pl_optimiser_init(loop->context, &loop->optimiser, loop->objective->parameters,
                              &loop->options.optimiser);
 }
@@ -35,23 +35,52 @@ static enum pl_status diverged(const struct pl_loop *loop, double loss)
                                : "; a lower --lr may help");
 }
 
+/* What micro-batch `index` weighs in its step. */
+static enum pl_status weigh(struct pl_loop *loop, int64_t index, int64_t *weight)
+{
+    const struct pl_objective *objective = loop->objective;
+    *weight = 1;
+    pl_tape_reset(&loop->tape);
+    if (loop->options.accumulate > 1 && objective->weight)
+        *weight = objective->weight(objective->self, &loop->tape, index);
+    return *weight < 0 ? loop->context->status : PL_OK;
+}
+
+/* The weights of a step's micro-batches together. */
+static enum pl_status weigh_all(struct pl_loop *loop, int64_t first, int64_t *sum)
+{
+    int64_t weight;
+    *sum = 0;
+    for (int64_t part = 0; part < loop->options.accumulate; part++) {
+        if (weigh(loop, first + part, &weight))
+            return loop->context->status;
+        *sum += weight;
+    }
+    return PL_OK;
+}
+
 /* Adds the gradients of the step's micro-batches up; the mean of their losses. */
 static enum pl_status add_gradients(struct pl_loop *loop, double *loss)
 {
     const struct pl_objective *objective = loop->objective;
-    const int64_t parts = loop->options.accumulate;
+    const int64_t parts = loop->options.accumulate, first = loop->step * parts;
+    int64_t weight, sum;
     *loss = 0;
     pl_parameters_clear(objective->parameters);
+    if (weigh_all(loop, first, &sum))
+        return loop->context->status;
     for (int64_t part = 0; part < parts; part++) {
+        if (weigh(loop, first + part, &weight))
+            return loop->context->status;
+        const double share = sum ? (double)weight / (double)sum : 0;
         pl_tape_reset(&loop->tape);
-        struct pl_variable *variable =
-            objective->loss(objective->self, &loop->tape, loop->step * parts + part);
+        struct pl_variable *variable = objective->loss(objective->self, &loop->tape, first + part);
         if (!variable)
             return loop->context->status;
-        *loss += (double)variable->value[0] / (double)parts;
+        *loss += (double)variable->value[0] * share;
         if (!(*loss <= objective->most_loss)) /* nor NaN */
             return diverged(loop, *loss);
-        if (variable->gradient && pl_tape_backward(&loop->tape, variable, 1 / (pl_real)parts))
+        if (variable->gradient && pl_tape_backward(&loop->tape, variable, (pl_real)share))
             return loop->context->status;
     }
     return PL_OK;
@@ -71,12 +100,12 @@ static void pass_over(struct pl_loop *loop)
 static enum pl_status make_step(struct pl_loop *loop)
 {
     const struct pl_loop_options *options = &loop->options;
+    loop->rate = pl_schedule_rate(&options->schedule, loop->step);
     if (add_gradients(loop, &loop->loss) ||
         pl_optimiser_norm(loop->context, &loop->optimiser, &loop->norm))
         return loop->context->status;
     if (isfinite(loop->norm)) {
-        double rate = pl_schedule_rate(&options->schedule, loop->step);
-        if (pl_optimiser_step(loop->context, &loop->optimiser, rate,
+        if (pl_optimiser_step(loop->context, &loop->optimiser, loop->rate,
                               pl_clip_scale(loop->norm, options->clip)))
             return loop->context->status;
     } else {
@@ -113,7 +142,7 @@ static enum pl_status add_row(const struct pl_loop *loop, bool validated)
         .step = loop->step,
         .units = (loop->step - loop->idle) * loop->options.accumulate * loop->objective->units,
         .loss = loop->loss,
-        .rate = pl_schedule_rate(&loop->options.schedule, loop->step - 1),
+        .rate = loop->rate,
         .norm = loop->norm,
         .validation = validated ? loop->validation : NAN,
         .seconds = pl_seconds() - loop->started,
@@ -123,7 +152,7 @@ static enum pl_status add_row(const struct pl_loop *loop, bool validated)
 
 static enum pl_status save(struct pl_loop *loop)
 {
-    if (loop->objective->save(loop->objective->self, loop, loop->options.checkpoint))
+    if (loop->save(loop->user, loop, loop->options.checkpoint))
         return loop->context->status;
     loop->saved = true;
     loop->saved_at = pl_seconds();
@@ -248,6 +277,6 @@ enum pl_status pl_loop_read(struct pl_loop *loop, const struct pl_bundle *bundle
             read_array(loop, bundle, "square", parameter, optimiser->square[i]))
             return loop->context->status;
     }
-    optimiser->steps = loop->step - loop->skipped;
+    optimiser->steps = loop->step - loop->skipped - loop->idle;
     return PL_OK;
 }

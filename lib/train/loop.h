@@ -8,10 +8,11 @@
  *     pl_loop_release(&loop);
  *
  * What is trained is an objective: the loss of one micro-batch after the other.  A step adds the
- * gradients of `accumulate` micro-batches, each a share of it, clips their norm and lets the
- * optimiser go on.  Micro-batches are numbered through the whole run and a number alone, with the
- * seed, decides what is in one; so a run that is resumed from a checkpoint ends with the same bits
- * as one that was not stopped, for any number of threads.
+ * gradients of `accumulate` micro-batches, each by its weight among them, so that it is the step of
+ * one batch of them all; it clips their norm and lets the optimiser go on.  Micro-batches are
+ * numbered through the whole run and a number alone, with the seed, decides what is in one; so a
+ * run that is resumed from a checkpoint ends with the same bits as one that was not stopped, for
+ * any number of threads.
  *
  * After the first step no memory is asked for, but to validate and to save.
  *
@@ -39,13 +40,14 @@ struct pl_objective {
     double most_loss; /* a loss above has diverged */
     /* The loss of a micro-batch: NULL with a failure.  Without a gradient nothing goes back. */
     struct pl_variable *(*loss)(void *self, struct pl_tape *tape, int64_t index);
+    /* NULL: all micro-batches weigh the same.  Or how many parts the loss of one is a mean of, such
+     * as tokens that have a target; below 0 with a failure.  The tape is for scratch. */
+    int64_t (*weight)(void *self, struct pl_tape *tape, int64_t index);
     /* NULL, or the first step from this one on that changes anything: those before it are passed
      * over. */
     int64_t (*next)(void *self, int64_t step);
     /* NULL, or the mean loss of what is held out, on a tape that does not record. */
     enum pl_status (*validate)(void *self, struct pl_tape *tape, double *loss);
-    /* Writes a checkpoint: a stream with the records of pl_loop_write. */
-    enum pl_status (*save)(void *self, struct pl_loop *loop, const char *path);
 };
 
 struct pl_loop_options {
@@ -67,11 +69,13 @@ struct pl_loop {
     bool (*stop)(void);
     /* NULL, or called after each step. */
     void (*watch)(void *user, const struct pl_loop *loop);
-    void *user;
+    /* Where there is to be a checkpoint: writes it, a stream with the records of pl_loop_write. */
+    enum pl_status (*save)(void *user, struct pl_loop *loop, const char *path);
+    void *user; /* handed to watch and save */
     /* Where it stands. */
     int64_t step, skipped;    /* steps done; of these, those without an update */
     int64_t idle;             /* and those that were passed over */
-    double loss, norm;        /* of the last step */
+    double loss, norm, rate;  /* of the last step; the loss is NaN before the first */
     double validation;        /* the last one; NaN: none yet */
     bool stopped;             /* the run ended because stop said so, its checkpoint is written */
     bool saved;               /* a checkpoint was written by this run */

@@ -9,7 +9,7 @@
  *                                               (Kingma, Ba: Adam, ICLR 2015)
  *   SGD:    m <- momentum m + g,  p <- p - r m
  * Decay is for matrices and convolutions, parameters of two dimensions or more; norms, biases and
- * gates are left alone. */
+ * what is one number a head, such as A_log and dt_bias, are left alone. */
 #ifndef PL_TRAIN_OPTIMISER_H
 #define PL_TRAIN_OPTIMISER_H
 

@@ -355,6 +355,7 @@ enum pl_status pl_train_picture(struct pl_run *run, void *command, struct pl_tra
 {
     struct work work = {.options = picture, .epochs = epochs};
     work.job = (struct pl_job){.run = run,
+                               .reads = picture->from,
                                .command = command,
                                .options = options,
                                .objective = {.self = &work, .loss = loss},
