@@ -115,6 +115,28 @@ numbers() {
         lin-generate -n 5 --prompt 'to Xylo' alphabet.plumb
 }
 
+@test "ids that the tokenizer has no piece for are never drawn" {
+    printf 'abab\nbaab\n%.0s' {1..20} >text
+    tok-train -q --alphabet --vocab 3 text | jq '.model.vocab.b = 30' >holes.json
+    lin-train -q -m gla -s dim=8 -s heads=1 -s layers=1 -s mlp=8 --tokenizer holes.json --seq 8 --batch 2 --steps 0 \
+        text >holes.plumb
+    lin-generate -n 500 holes.plumb >drawn
+    [ "$(wc -c <drawn)" = 500 ]
+    [ "$(tr -d 'ab\n' <drawn | wc -c)" = 0 ]
+    lin-generate -n 500 --top-k 20 --temperature 0.5 holes.plumb >/dev/null
+    lin-generate -n 20 --temperature 0 --prompt ab holes.plumb >/dev/null
+}
+
+@test "a tokenizer without a newline, and none that begins a text: a prompt is needed" {
+    printf 'abab' >text
+    tok-train -q --alphabet --vocab 2 text >two.json
+    lin-train -q -m gla -s dim=8 -s heads=1 -s layers=1 -s mlp=8 --tokenizer two.json --seq 2 --batch 1 --steps 0 \
+        text >two.plumb
+    fails 2 'lin-generate: the tokenizer has no token that begins a text and no piece for a newline: --prompt is needed' \
+        lin-generate two.plumb
+    [ "$(lin-generate -n 9 --prompt ab two.plumb | wc -c)" = 9 ]
+}
+
 @test "drawing: by the seed, from the most probable" {
     model gla
     lin-generate -n 40 --prompt a gla.plumb >drawn

@@ -234,7 +234,7 @@ static enum pl_status open_all(struct pl_run *run, const struct command *command
     if (pl_operand_open(context, &work->model, pl_run_operand(run, 0), NULL) ||
         pl_lm_read(context, &work->lm, &work->model.bundle) ||
         pl_lm_text_init(context, &work->text, &work->lm) ||
-        pl_sampler_init(context, &work->sampler, &sampling, work->text.tokens))
+        pl_sampler_init(context, &work->sampler, &sampling, work->text.tokens, work->text.known))
         return context->status;
     pl_lm_decoder_init(&work->decoder, &work->lm);
     if (load_state(context, command->state, work) ||
