@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crc32.h"
 #include "base/version.h"
 #include "cli/tool.h"
 #include "models/lm_decode.h"
@@ -68,7 +69,8 @@ struct work {
     struct pl_lm_decoder decoder;
     struct pl_sampler sampler;
     struct outlet out;
-    int32_t pending; /* the last token of the text, not taken in yet; -1: the text is empty */
+    uint32_t prompt_sum; /* of the prompt's file */
+    int32_t pending;     /* the last token of the text, not taken in yet; -1: the text is empty */
 };
 
 /* ---- Output ------------------------------------------------------------------------------- */
@@ -131,7 +133,7 @@ static enum pl_status close_outlet(struct pl_context *context, struct outlet *ou
 
 /* The prompt as tokens, behind the last one of the text so far. */
 static enum pl_status encode_prompt(struct pl_context *context, const struct command *command,
-                                    const struct work *work, struct pl_ids *ids)
+                                    struct work *work, struct pl_ids *ids)
 {
     const bool first = work->pending < 0;
     const uint32_t last = (uint32_t)work->pending;
@@ -141,6 +143,8 @@ static enum pl_status encode_prompt(struct pl_context *context, const struct com
     enum pl_status status = first ? PL_OK : pl_ids_add(context, ids, &last, 1);
     if (!status && place)
         status = pl_file_load(context, place, PROMPT_BYTES, &loaded, &size);
+    if (!status && place)
+        work->prompt_sum = pl_crc32(0, loaded, size);
     if (!status && size > 0) {
         status = pl_lm_text_encode(context, &work->text, place ? loaded : prompt, size, first, ids);
         if (status)
@@ -210,8 +214,8 @@ static enum pl_status try_state(struct pl_context *context, const char *path)
     return PL_OK;
 }
 
-static enum pl_status write_history(struct pl_run *run, const struct work *work,
-                                    struct pl_writer *writer)
+static enum pl_status write_history(struct pl_run *run, const struct command *command,
+                                    const struct work *work, struct pl_writer *writer)
 {
     struct pl_context *context = &run->context;
     struct pl_history history = {0};
@@ -223,22 +227,27 @@ static enum pl_status write_history(struct pl_run *run, const struct work *work,
      * but history. */
     if (!status && work->old.path)
         status = pl_history_input(context, &history, work->old.path, work->old.bundle.sum, NULL);
-    if (!status)
+    if (!status && command->prompt_file)
+        status = pl_history_input(context, &history, command->prompt_file, work->prompt_sum, NULL);
+    if (!status) {
+        pl_history_output(context, &history, "--state", command->state);
         status = pl_history_write(context, &history, writer);
+    }
     pl_history_release(&history);
     return status;
 }
 
-static enum pl_status save_state(struct pl_run *run, const char *path, const struct work *work)
+static enum pl_status save_state(struct pl_run *run, const struct command *command,
+                                 const struct work *work)
 {
     struct pl_context *context = &run->context;
-    struct pl_writer *writer = pl_writer_open(context, path);
+    struct pl_writer *writer = pl_writer_open(context, command->state);
     if (!writer)
         return context->status;
     enum pl_status status = pl_lm_state_write(context, &work->lm, work->model.bundle.sum,
                                               &work->decoder.state, work->pending, writer);
     if (!status && run->common.history)
-        status = write_history(run, work, writer);
+        status = write_history(run, command, work, writer);
     if (!status)
         status = pl_writer_end(context, writer);
     if (!status)
@@ -321,7 +330,7 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
     if (!status)
         status = generate(&run->context, command, &work);
     if (!status && command->state)
-        status = save_state(run, command->state, &work);
+        status = save_state(run, command, &work);
     if (work.out.open)
         pl_output_abort(&work.out.output);
     pl_buffer_release(&work.out.text);
