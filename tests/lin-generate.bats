@@ -290,6 +290,19 @@ numbers() {
     lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
 }
 
+@test "SIGINT to the process and to its group, in one instant, is one" {
+    model gla
+    env --default-signal=INT lin-generate -n 1000000000 --prompt a --state state gla.plumb >first &
+    for _ in {1..600}; do [ -s first ] && break || sleep 0.1; done
+    for _ in {1..5}; do kill -INT $! 2>/dev/null || true; done
+    status=0
+    wait $! || status=$?
+    [ $status = 130 ]
+    lin-generate -n 10 --state state gla.plumb >second
+    size=$(cat first second | wc -c)
+    lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
+}
+
 @test "tokens come as they are made" {
     model gla
     mkfifo pipe

@@ -120,7 +120,7 @@ enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t s
 
 /* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
  * their checkpoint, then return, and pl_tool_main ends by that signal.  A second SIGINT ends the
- * tool at once. */
+ * tool at once, unless it comes in the same instant as the first: timeout(1) sends it twice. */
 bool pl_run_stopped(void);
 void pl_run_hold_signals(bool hold);
 
