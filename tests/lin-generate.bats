@@ -303,6 +303,14 @@ numbers() {
     lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
 }
 
+@test "what a new model is warned of, a trained one is not" {
+    model deltanet conv=0
+    lin-train -m deltanet -s dim=16 -s heads=2 -s conv=0 --seq 8 --batch 1 --steps 0 text 2>&1 >/dev/null |
+        grep -q 'warning: deltanet without its short convolution recalls less; conv=4 adds it'
+    lin-generate -n 3 deltanet.plumb 2>&1 >/dev/null | { ! grep .; }
+    lin-eval deltanet.plumb text 2>&1 >/dev/null | { ! grep .; }
+}
+
 @test "tokens come as they are made" {
     model gla
     mkfifo pipe
