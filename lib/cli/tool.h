@@ -97,6 +97,10 @@ const char *pl_run_operand(const struct pl_run *run, int index);
  * options whose use or default depends on others, or on what the operands turn out to be. */
 bool pl_run_given(const struct pl_run *run, const char *option);
 
+/* Whether it was given on the command line, and not in a configuration file, which may be meant for
+ * more than this run. */
+bool pl_run_typed(const struct pl_run *run, const char *option);
+
 /* Several such lines, each ended by a newline. */
 void pl_run_note_lines(struct pl_run *run, const char *text);
 
