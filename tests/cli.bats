@@ -171,6 +171,21 @@ options() {
     each config
 }
 
+@test "--print-config: text that a configuration cannot hold is refused" {
+    fails 2 'lin-generate: --prompt: not UTF-8, which a configuration file cannot hold' \
+        lin-generate --prompt "$(printf 'a\377b')" --print-config
+    [ ! -s "$T/stdout" ]
+    lin-generate --prompt "$(printf 'caf\303\251\n\t\1"')" --print-config >"$T/config.yaml"
+    lin-generate -c "$T/config.yaml" --print-config | cmp - "$T/config.yaml"
+}
+
+@test "--seed: up to the largest number there is" {
+    lin-task --seed 9223372036854775807 --no-history copy --rows 1 | ts-check -q -
+    fails 2 'lin-task: --seed 9223372036854775808: too large' lin-task --seed 9223372036854775808 copy
+    fails 2 'ts-import: --skip 9100000000000000000: too large' ts-import --skip 9100000000000000000 x
+    fails 2 'lin-task: --seed -1: must be at least 0' lin-task --seed -1 copy
+}
+
 @test "an unknown configuration key is named with its line and column" {
     unknown() {
         printf 'quiet: true\n%s: {frobnicate: 1}\n' "$1" >"$T/config.yaml"

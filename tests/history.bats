@@ -68,3 +68,30 @@ again() {
     ts-import --no-history sst.csv -o c.plumb
     run -3 ts-info --history c.plumb
 }
+
+@test "a state of a text: made again, and never in the file that it is in" {
+    head -c 2000 "$TOP/data/shakespeare.txt" >text
+    lin-train -q -m gla -s dim=8 -s heads=1 -s layers=1 -s mlp=8 --seq 16 --batch 2 --steps 2 text -o m.plumb
+    printf 'state: st\n' >config
+    for how in '--state st' '-s state=st' '-c config'; do
+        rm -f st
+        lin-generate -n 10 --prompt st $how m.plumb >/dev/null
+        cp st first
+        again st
+        cmp st first
+    done
+    printf 'to be' >prompt
+    lin-generate -n 10 --prompt-file - --state st m.plumb <prompt >/dev/null
+    cp st second
+    ts-info --history st >script
+    run ! sh script
+    [[ "$output" =~ "before2: set it to a file with what was gone on with, sum x" ]]
+    run ! env before2=first sh script
+    [[ "$output" =~ "input2: set it to the file that was standard input, sum x" ]]
+    before2=first input2=prompt sh script >again.plumb
+    ts-diff st again.plumb
+    cmp st second
+    ts-select -n layer.0.S st -o one
+    before2=first input2=prompt sh -c 'ts-info --history one | sh' >again.plumb
+    ts-diff one again.plumb
+}

@@ -254,6 +254,38 @@ even_model() {
         lin-eval -s seq=0 "$T/f.plumb" "$T/s.csv"
 }
 
+@test "what --print-config wrote is read again, for every family" {
+    even_model "$T/m.plumb" 256
+    echo text >"$T/text"
+    lin-eval --print-config "$T/m.plumb" "$T/text" >"$T/config.yaml"
+    lin-eval -c "$T/config.yaml" "$T/m.plumb" "$T/text" | cmp - <(lin-eval "$T/m.plumb" "$T/text")
+    make_sine >"$T/s.csv"
+    lin-train -q -L 24 -H 6 --split 0.7,0.1,0.2 "$T/s.csv" -o "$T/f.plumb"
+    lin-eval -c "$T/config.yaml" "$T/f.plumb" "$T/s.csv" | cmp - <(lin-eval "$T/f.plumb" "$T/s.csv")
+    printf 'folds: 3\n' >"$T/folds.yaml"
+    PLUMBLINE_CONFIG=$T/folds.yaml lin-eval "$T/m.plumb" "$T/text" >/dev/null
+    fails 2 "lin-eval: --folds is for a forecaster, this is a language model" \
+        lin-eval -c "$T/config.yaml" --folds 0 "$T/m.plumb" "$T/text"
+}
+
+@test "the curve is not written over the model, the data or the report" {
+    cd "$T"
+    even_model m.plumb 256
+    echo text >text
+    cp m.plumb before
+    fails 2 'lin-eval: --per-position ./m.plumb: the file is read too' lin-eval --per-position ./m.plumb m.plumb text
+    fails 2 'lin-eval: --per-position text: the file is read too' lin-eval --per-position text m.plumb text
+    fails 2 'lin-eval: --per-position new: the report is written there too' \
+        lin-eval --per-position new -o new m.plumb text
+    : >old
+    fails 2 'lin-eval: --per-position ./old: the report is written there too' \
+        lin-eval --per-position ./old -o old m.plumb text
+    cmp m.plumb before
+    says text cat text
+    lin-eval --per-position curve -o report m.plumb text
+    [ -s curve ] && [ -s report ]
+}
+
 @test "what a language model cannot be scored on" {
     even_model "$T/m.plumb" 6
     printf a >"$T/text"

@@ -19,7 +19,8 @@ setup() {
     for i in 1 2 3 4 5 6 7 8; do printf 'to be or not to be, that is question %d\n' $i; done >text
 }
 
-# numbers NEXT...: a model of tokens that are numbers; behind token i comes NEXT[i], surely.
+# numbers NEXT...: a model of tokens that are numbers; behind token i comes NEXT[i], surely; behind
+# the token $LAST a logit that is not finite.
 numbers() {
     local n=$# i j one norm embeddings head
     one='\0\0\0200\077'
@@ -31,7 +32,13 @@ numbers() {
     done
     for ((i = 0; i < n; i++)); do # row i: by which tokens i is followed up; 64 is 0x42800000
         for ((j = 1; j <= n; j++)); do
-            [ "${!j}" = $i ] && head+='\0\0\0200\0102' || head+='\0\0\0\0'
+            if [ "${!j}" != $i ]; then
+                head+='\0\0\0\0'
+            elif [ "$LAST" = $((j - 1)) ]; then
+                head+='\0377\0377\0177\0177'
+            else
+                head+='\0\0\0200\0102'
+            fi
         done
     done
     start numbers.plumb
@@ -115,6 +122,28 @@ numbers() {
         lin-generate -n 5 --prompt 'to Xylo' alphabet.plumb
 }
 
+@test "ids that the tokenizer has no piece for are never drawn" {
+    printf 'abab\nbaab\n%.0s' {1..20} >text
+    tok-train -q --alphabet --vocab 3 text | jq '.model.vocab.b = 30' >holes.json
+    lin-train -q -m gla -s dim=8 -s heads=1 -s layers=1 -s mlp=8 --tokenizer holes.json --seq 8 --batch 2 --steps 0 \
+        text >holes.plumb
+    lin-generate -n 500 holes.plumb >drawn
+    [ "$(wc -c <drawn)" = 500 ]
+    [ "$(tr -d 'ab\n' <drawn | wc -c)" = 0 ]
+    lin-generate -n 500 --top-k 20 --temperature 0.5 holes.plumb >/dev/null
+    lin-generate -n 20 --temperature 0 --prompt ab holes.plumb >/dev/null
+}
+
+@test "a tokenizer without a newline, and none that begins a text: a prompt is needed" {
+    printf 'abab' >text
+    tok-train -q --alphabet --vocab 2 text >two.json
+    lin-train -q -m gla -s dim=8 -s heads=1 -s layers=1 -s mlp=8 --tokenizer two.json --seq 2 --batch 1 --steps 0 \
+        text >two.plumb
+    fails 2 'lin-generate: the tokenizer has no token that begins a text and no piece for a newline: --prompt is needed' \
+        lin-generate two.plumb
+    [ "$(lin-generate -n 9 --prompt ab two.plumb | wc -c)" = 9 ]
+}
+
 @test "drawing: by the seed, from the most probable" {
     model gla
     lin-generate -n 40 --prompt a gla.plumb >drawn
@@ -189,6 +218,48 @@ numbers() {
         grep -q '^lin-generate: warning: state: the state of other weights: their sum is x'
 }
 
+@test "a failure in the middle: the text up to there is written, but no half of a file" {
+    LAST=3 numbers 1 2 3 0
+    fails 6 'lin-generate: the logits behind token 4 are not finite' \
+        lin-generate --prompt 0 --state state numbers.plumb
+    says "$(printf '%s\n' 1 2 3)" cat stdout
+    [ ! -e state ]
+    fails 6 'lin-generate: the logits behind token 4 are not finite' \
+        lin-generate --prompt 0 -o out numbers.plumb
+    [ ! -e out ]
+}
+
+@test "a model that has learned positions: what goes beyond them is refused in the beginning" {
+    model transformer positions=20
+    [ "$(lin-generate -n 20 transformer.plumb | wc -c)" = 20 ]
+    fails 2 "lin-generate: --count 21: of the model's 20 positions the text leaves 20" \
+        lin-generate -n 21 transformer.plumb
+    [ ! -s stdout ]
+    lin-generate -n 10 --prompt 'to be' --state state transformer.plumb >parts
+    cp state before
+    fails 2 "lin-generate: --count 7: of the model's 20 positions the text leaves 6" \
+        lin-generate -n 7 --state state transformer.plumb
+    cmp state before
+    lin-generate -n 6 --state state transformer.plumb >>parts
+    lin-generate -n 16 --prompt 'to be' transformer.plumb | cmp - parts
+}
+
+@test "a state that cannot be written is found out in the beginning" {
+    model gla
+    fails 5 "lin-generate: cannot write 'none/state': No such file or directory" \
+        lin-generate --state none/state gla.plumb
+    [ ! -s stdout ]
+    mkfifo pipe
+    fails 2 'lin-generate: --state: must be a file, which the next state replaces' \
+        lin-generate --state pipe gla.plumb
+    fails 2 'lin-generate: --state and --output: one file cannot be both' \
+        lin-generate --state state -o state gla.plumb
+    lin-generate -n 1 --state state gla.plumb >/dev/null
+    fails 2 'lin-generate: --state and --output: one file cannot be both' \
+        lin-generate --state state -o ./state gla.plumb
+    ts-check -q state
+}
+
 @test "what is no language model, and options that do not go together" {
     model gla
     lin-train -q -L 24 -H 6 "$TOP/data/elnino_monthly.csv" >f.plumb
@@ -196,6 +267,12 @@ numbers() {
         lin-generate f.plumb
     fails 2 'lin-generate: --prompt and --prompt-file: one of them' \
         lin-generate --prompt a --prompt-file text gla.plumb
+    fails 2 'lin-generate: --top-k has an effect only with a --temperature above 0' \
+        lin-generate --temperature 0 --top-k 5 gla.plumb
+    fails 2 'lin-generate: --top-p has an effect only with a --temperature above 0' \
+        lin-generate --temperature 0 --top-p 0.5 gla.plumb
+    lin-generate --print-config >config # defaults, which are no mistake
+    lin-generate -n 1 -c config --temperature 0 gla.plumb >/dev/null
     fails 2 'lin-generate: MODEL and --prompt-file cannot both be standard input' \
         lin-generate --prompt-file - <gla.plumb
 }
@@ -211,6 +288,27 @@ numbers() {
     lin-generate -n 10 --state state gla.plumb >second
     size=$(cat first second | wc -c)
     lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
+}
+
+@test "SIGINT to the process and to its group, in one instant, is one" {
+    model gla
+    env --default-signal=INT lin-generate -n 1000000000 --prompt a --state state gla.plumb >first &
+    for _ in {1..600}; do [ -s first ] && break || sleep 0.1; done
+    for _ in {1..5}; do kill -INT $! 2>/dev/null || true; done
+    status=0
+    wait $! || status=$?
+    [ $status = 130 ]
+    lin-generate -n 10 --state state gla.plumb >second
+    size=$(cat first second | wc -c)
+    lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
+}
+
+@test "what a new model is warned of, a trained one is not" {
+    model deltanet conv=0
+    lin-train -m deltanet -s dim=16 -s heads=2 -s conv=0 --seq 8 --batch 1 --steps 0 text 2>&1 >/dev/null |
+        grep -q 'warning: deltanet without its short convolution recalls less; conv=4 adds it'
+    lin-generate -n 3 deltanet.plumb 2>&1 >/dev/null | { ! grep .; }
+    lin-eval deltanet.plumb text 2>&1 >/dev/null | { ! grep .; }
 }
 
 @test "tokens come as they are made" {

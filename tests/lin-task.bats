@@ -84,6 +84,10 @@ task: group" ts-info --meta tokens a5.plumb
     done
     lin-task lorenz --rows 50 | ts-select --rows :20 | ts-export -f csv >few
     lin-task lorenz --rows 20 | ts-export -f csv | cmp - few
+    for kind in lorenz roessler; do # the documented defaults
+        parameters=$(lin-task --help | tr -s ' \n' '  ' | grep -o "$kind: [a-z, ]* and [a-z]* ([^)]*)" | sed 's/.*(\(.*\))/\1/')
+        lin-task --no-history --parameters "$parameters" --rows 20 $kind | cmp - <(lin-task --no-history --rows 20 $kind)
+    done
     lin-task mqar --rows 0 | ts-check -q
 }
 

@@ -40,15 +40,31 @@ static enum pl_status write_report(struct pl_run *run, const struct pl_eval_fami
     return status;
 }
 
+/* What is written is neither what is read nor what is written beside it. */
+static enum pl_status check_files(struct pl_run *run, const struct command *command)
+{
+    struct pl_context *context = &run->context;
+    const char *curve = command->eval.lm.per_position, *output = run->common.output;
+    if (strcmp(run->operands[0], "-") == 0 && strcmp(pl_run_operand(run, 1), "-") == 0)
+        return pl_fail(context, PL_USAGE, "MODEL and DATA cannot both be standard input");
+    for (int i = 0; curve && i < run->operand_count; i++)
+        if (pl_file_same(curve, run->operands[i]))
+            return pl_fail(context, PL_USAGE, "--per-position %s: the file is read too", curve);
+    if (curve && output && (strcmp(curve, output) == 0 || pl_file_same(curve, output)))
+        return pl_fail(context, PL_USAGE, "--per-position %s: the report is written there too",
+                       curve);
+    return PL_OK;
+}
+
 static enum pl_status run_command(struct pl_run *run, void *arguments)
 {
     const struct command *command = arguments;
     const char *data = pl_run_operand(run, 1);
     struct pl_operand model = {0};
     struct pl_meta report = {0};
-    if (strcmp(run->operands[0], "-") == 0 && strcmp(data, "-") == 0)
-        return pl_fail(&run->context, PL_USAGE, "MODEL and DATA cannot both be standard input");
-    enum pl_status status = pl_operand_open(&run->context, &model, run->operands[0], NULL);
+    enum pl_status status = check_files(run, command);
+    if (!status)
+        status = pl_operand_open(&run->context, &model, run->operands[0], NULL);
     const struct pl_eval_family *family = pl_eval_family(&model.bundle);
     if (!status)
         status = pl_eval_refuse(run, family);

@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crc32.h"
 #include "base/version.h"
 #include "cli/tool.h"
 #include "models/lm_decode.h"
@@ -44,7 +45,7 @@ static const struct pl_option options[] = {
             "go on where FILE stopped, if it exists, and leave there where this run stops",
             "story.plumb"),
     PL_FLAG(struct command, echo, "echo", 0, "no", "write the prompt in front of what follows it"),
-    PL_FLAG(struct command, stop, "stop", 0, "yes", "stop at the token that ends a text"),
+    PL_FLAG(struct command, stop, "stop", 0, "yes", "do not stop at the token that ends a text"),
     PL_OPTIONS_END,
 };
 
@@ -68,7 +69,8 @@ struct work {
     struct pl_lm_decoder decoder;
     struct pl_sampler sampler;
     struct outlet out;
-    int32_t pending; /* the last token of the text, not taken in yet; -1: the text is empty */
+    uint32_t prompt_sum; /* of the prompt's file */
+    int32_t pending;     /* the last token of the text, not taken in yet; -1: the text is empty */
 };
 
 /* ---- Output ------------------------------------------------------------------------------- */
@@ -107,6 +109,15 @@ static enum pl_status emit(struct pl_context *context, struct work *work, int32_
     return push(context, out);
 }
 
+/* After a failure, which is what there is to be said: the text up to there, unless it goes into a
+ * file that appears whole or not at all. */
+static void push_rest(struct outlet *out)
+{
+    struct pl_context unused = {.status = PL_OK};
+    if (!out->output.temporary)
+        (void)push(&unused, out);
+}
+
 static enum pl_status close_outlet(struct pl_context *context, struct outlet *out)
 {
     enum pl_status status = push(context, out);
@@ -122,7 +133,7 @@ static enum pl_status close_outlet(struct pl_context *context, struct outlet *ou
 
 /* The prompt as tokens, behind the last one of the text so far. */
 static enum pl_status encode_prompt(struct pl_context *context, const struct command *command,
-                                    const struct work *work, struct pl_ids *ids)
+                                    struct work *work, struct pl_ids *ids)
 {
     const bool first = work->pending < 0;
     const uint32_t last = (uint32_t)work->pending;
@@ -132,6 +143,8 @@ static enum pl_status encode_prompt(struct pl_context *context, const struct com
     enum pl_status status = first ? PL_OK : pl_ids_add(context, ids, &last, 1);
     if (!status && place)
         status = pl_file_load(context, place, PROMPT_BYTES, &loaded, &size);
+    if (!status && place)
+        work->prompt_sum = pl_crc32(0, loaded, size);
     if (!status && size > 0) {
         status = pl_lm_text_encode(context, &work->text, place ? loaded : prompt, size, first, ids);
         if (status)
@@ -143,6 +156,21 @@ static enum pl_status encode_prompt(struct pl_context *context, const struct com
     return status;
 }
 
+/* Behind the last learned position there is no going on: better said now than there.  A prompt that
+ * is too long by itself is found out when it is taken in. */
+static enum pl_status check_length(struct pl_context *context, const struct command *command,
+                                   const struct work *work, size_t fresh)
+{
+    const struct pl_variable *positions = work->lm.positions;
+    const int64_t text = work->decoder.state.position + (int64_t)fresh - 1;
+    const int64_t left = positions ? positions->dims[0] - text : 0;
+    if (!positions || left < 0 || command->count <= left)
+        return PL_OK;
+    return pl_fail(context, PL_USAGE,
+                   "--count %lld: of the model's %lld positions the text leaves %lld",
+                   (long long)command->count, (long long)positions->dims[0], (long long)left);
+}
+
 /* Takes in all of the text but its last token, and shows what is new of it if asked. */
 static enum pl_status take_prompt(struct pl_context *context, const struct command *command,
                                   struct work *work)
@@ -150,6 +178,8 @@ static enum pl_status take_prompt(struct pl_context *context, const struct comma
     const bool first = work->pending < 0, given = command->prompt || command->prompt_file;
     struct pl_ids ids = {0};
     enum pl_status status = encode_prompt(context, command, work, &ids);
+    if (!status)
+        status = check_length(context, command, work, ids.count);
     work->text.decoder.begun = !first || (given && !command->echo);
     for (size_t i = !first; i < ids.count && given && command->echo && !status; i++)
         status = emit(context, work, (int32_t)ids.items[i]);
@@ -174,8 +204,18 @@ static enum pl_status load_state(struct pl_context *context, const char *path, s
                             &work->decoder.state, &work->pending);
 }
 
-static enum pl_status write_history(struct pl_run *run, const struct work *work,
-                                    struct pl_writer *writer)
+/* That it cannot be written is better known now than when the text is made. */
+static enum pl_status try_state(struct pl_context *context, const char *path)
+{
+    struct pl_writer *writer = path ? pl_writer_open(context, path) : NULL;
+    if (path && !writer)
+        return context->status;
+    pl_writer_abort(context, writer, NULL);
+    return PL_OK;
+}
+
+static enum pl_status write_history(struct pl_run *run, const struct command *command,
+                                    const struct work *work, struct pl_writer *writer)
 {
     struct pl_context *context = &run->context;
     struct pl_history history = {0};
@@ -187,22 +227,27 @@ static enum pl_status write_history(struct pl_run *run, const struct work *work,
      * but history. */
     if (!status && work->old.path)
         status = pl_history_input(context, &history, work->old.path, work->old.bundle.sum, NULL);
-    if (!status)
+    if (!status && command->prompt_file)
+        status = pl_history_input(context, &history, command->prompt_file, work->prompt_sum, NULL);
+    if (!status) {
+        pl_history_output(context, &history, "--state", command->state);
         status = pl_history_write(context, &history, writer);
+    }
     pl_history_release(&history);
     return status;
 }
 
-static enum pl_status save_state(struct pl_run *run, const char *path, const struct work *work)
+static enum pl_status save_state(struct pl_run *run, const struct command *command,
+                                 const struct work *work)
 {
     struct pl_context *context = &run->context;
-    struct pl_writer *writer = pl_writer_open(context, path);
+    struct pl_writer *writer = pl_writer_open(context, command->state);
     if (!writer)
         return context->status;
     enum pl_status status = pl_lm_state_write(context, &work->lm, work->model.bundle.sum,
                                               &work->decoder.state, work->pending, writer);
     if (!status && run->common.history)
-        status = write_history(run, work, writer);
+        status = write_history(run, command, work, writer);
     if (!status)
         status = pl_writer_end(context, writer);
     if (!status)
@@ -216,13 +261,21 @@ static enum pl_status save_state(struct pl_run *run, const char *path, const str
 static enum pl_status check(struct pl_run *run, const struct command *command)
 {
     const bool from_stdin = command->prompt_file && strcmp(command->prompt_file, "-") == 0;
-    const char *wrong = NULL;
+    const char *state = command->state, *output = run->common.output, *wrong = NULL;
     if (command->prompt && command->prompt_file)
         wrong = "--prompt and --prompt-file: one of them";
+    else if (command->temperature <= 0 && command->top_k > 0)
+        wrong = "--top-k has an effect only with a --temperature above 0";
+    else if (command->temperature <= 0 && command->top_p < 1)
+        wrong = "--top-p has an effect only with a --temperature above 0";
     else if (from_stdin && strcmp(pl_run_operand(run, 0), "-") == 0)
         wrong = "MODEL and --prompt-file cannot both be standard input";
-    else if (command->state && strcmp(command->state, "-") == 0)
+    else if (state && strcmp(state, "-") == 0)
         wrong = "--state -: a state is read and written, name a file";
+    else if (state && !pl_output_replaces(state))
+        wrong = "--state: must be a file, which the next state replaces";
+    else if (state && output && (strcmp(state, output) == 0 || pl_file_same(state, output)))
+        wrong = "--state and --output: one file cannot be both";
     return wrong ? pl_fail(&run->context, PL_USAGE, "%s", wrong) : PL_OK;
 }
 
@@ -234,10 +287,10 @@ static enum pl_status open_all(struct pl_run *run, const struct command *command
     if (pl_operand_open(context, &work->model, pl_run_operand(run, 0), NULL) ||
         pl_lm_read(context, &work->lm, &work->model.bundle) ||
         pl_lm_text_init(context, &work->text, &work->lm) ||
-        pl_sampler_init(context, &work->sampler, &sampling, work->text.tokens))
+        pl_sampler_init(context, &work->sampler, &sampling, work->text.tokens, work->text.known))
         return context->status;
     pl_lm_decoder_init(&work->decoder, &work->lm);
-    if (load_state(context, command->state, work) ||
+    if (load_state(context, command->state, work) || try_state(context, command->state) ||
         pl_output_open(context, &work->out.output, run->common.output))
         return context->status;
     work->out.open = true;
@@ -259,7 +312,10 @@ static enum pl_status generate(struct pl_context *context, const struct command 
             break;
         status = emit(context, work, work->pending);
     }
-    return status ? status : close_outlet(context, &work->out);
+    if (!status)
+        return close_outlet(context, &work->out);
+    push_rest(&work->out);
+    return status;
 }
 
 static enum pl_status run_command(struct pl_run *run, void *arguments)
@@ -274,7 +330,7 @@ static enum pl_status run_command(struct pl_run *run, void *arguments)
     if (!status)
         status = generate(&run->context, command, &work);
     if (!status && command->state)
-        status = save_state(run, command->state, &work);
+        status = save_state(run, command, &work);
     if (work.out.open)
         pl_output_abort(&work.out.output);
     pl_buffer_release(&work.out.text);

@@ -40,7 +40,8 @@ static const struct pl_option options[] = {
     PL_INT_GIVEN(struct command, skip, has_skip, "skip", 0, 0, 1 << 30, "N",
                  "lorenz, roessler: steps before the first row (2000)", "0"),
     PL_TEXT(struct command, parameters, "parameters", 0, NULL, "A,B,C",
-            "lorenz: sigma, rho and beta (10,28,8/3); roessler: a, b and c (0.2,0.2,5.7)",
+            "lorenz: sigma, rho and beta (10,28,2.6666666666666665); roessler: a, b and c "
+            "(0.2,0.2,5.7)",
             "10,28,2.5"),
     PL_OPTIONS_END,
 };

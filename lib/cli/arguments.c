@@ -9,15 +9,23 @@
 
 #include "cli/settings.h"
 
-static bool changes_results(const struct pl_option *option)
+static bool is_idle(const char *key, size_t size)
 {
     static const char *const idle[] = {"threads",          "output", "quiet",  "verbose",
                                        "memory",           "lock",   "resume", "checkpoint",
-                                       "checkpoint-every", "log",    NULL};
+                                       "checkpoint-every", "log",    "state",  NULL};
     for (const char *const *name = idle; *name; name++)
-        if (strcmp(*name, option->name) == 0)
-            return false;
-    return true;
+        if (strlen(*name) == size && memcmp(*name, key, size) == 0)
+            return true;
+    return false;
+}
+
+static bool changes_results(const struct pl_argument *argument)
+{
+    const char *name = argument->entry->option->name;
+    if (strcmp(name, "set") == 0) /* KEY=VALUE */
+        return !is_idle(argument->text, strcspn(argument->text, "="));
+    return !is_idle(name, strlen(name));
 }
 
 /* "-L" or "--horizon" or "--no-mmap". */
@@ -58,7 +66,7 @@ enum pl_status pl_settings_arguments(struct pl_context *context, struct pl_setti
     }
     for (size_t i = 0; i < settings->argument_count; i++) {
         const struct pl_argument *argument = &settings->arguments[i];
-        if (!changes_results(argument->entry->option))
+        if (!changes_results(argument))
             continue;
         list[count] = spell(context, settings, argument);
         if (!list[count++])

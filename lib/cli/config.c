@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/meta.h"
 #include "base/number.h"
+#include "base/text.h"
 #include "cli/settings.h"
 
 #define CONFIG_MAX (1 << 20)
@@ -168,6 +169,30 @@ static void print_extras(struct pl_context *context, const struct pl_settings *s
     }
 }
 
+/* The document would hold something else in place of bytes that are not UTF-8. */
+static enum pl_status check_text(struct pl_context *context, const char *name, const char *text)
+{
+    const size_t size = strlen(text);
+    if (pl_utf8_valid(text, size) == size)
+        return PL_OK;
+    return pl_fail(context, PL_USAGE, "--%s: not UTF-8, which a configuration file cannot hold",
+                   name);
+}
+
+static enum pl_status check_texts(struct pl_context *context, const struct pl_option *option,
+                                  const void *fields)
+{
+    const void *field = (const char *)fields + option->offset;
+    const struct pl_list *list = field;
+    enum pl_status status = PL_OK;
+
+    if (option->type == PL_OPTION_TEXT && *(const char *const *)field != NULL)
+        return check_text(context, option->name, *(const char *const *)field);
+    for (size_t i = 0; option->type == PL_OPTION_LIST && status == PL_OK && i < list->count; i++)
+        status = check_text(context, option->name, list->items[i]);
+    return status;
+}
+
 enum pl_status pl_config_print(struct pl_context *context, const struct pl_settings *settings,
                                FILE *out)
 {
@@ -180,8 +205,17 @@ enum pl_status pl_config_print(struct pl_context *context, const struct pl_setti
         const struct pl_entry *entry = &settings->entries[i];
         bool has_value = entry->source > 0 || entry->option->initial != NULL ||
                          entry->option->type == PL_OPTION_FLAG;
-        if (entry->key && !entry->unused && has_value && has_effect(settings, entry))
-            pl_option_write(context, entry->option, entry->fields, &meta, meta.root);
+        if (!entry->key || entry->unused || !has_value || !has_effect(settings, entry))
+            continue;
+        status = check_texts(context, entry->option, entry->fields);
+        if (status != PL_OK)
+            goto done;
+        pl_option_write(context, entry->option, entry->fields, &meta, meta.root);
+    }
+    if (settings->tool->settings != NULL) {
+        status = check_texts(context, settings->tool->settings, settings->command);
+        if (status != PL_OK)
+            goto done;
     }
     if (meta.root != NULL && settings->tool->settings != NULL)
         print_extras(context, settings, &meta);
@@ -191,6 +225,7 @@ enum pl_status pl_config_print(struct pl_context *context, const struct pl_setti
         status = context->status;
     if (status == PL_OK)
         fwrite(text.data, 1, text.size, out);
+done:
     pl_buffer_release(&text);
     pl_meta_release(&meta);
     return status;

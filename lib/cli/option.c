@@ -82,7 +82,7 @@ static enum pl_status set_int(struct pl_context *context, const struct pl_option
     if (!pl_parse_int64(text + plus, strlen(text + plus), &value))
         return fail_range(context, option, subject, text, text[0] != '-');
     if ((double)value < option->low || (double)value > option->high)
-        return fail_range(context, option, subject, text, false);
+        return fail_range(context, option, subject, text, (double)value > option->high);
     *field = value;
     return PL_OK;
 }
@@ -97,7 +97,7 @@ static enum pl_status set_real(struct pl_context *context, const struct pl_optio
     if (!isfinite(value))
         return fail_type(context, subject, text, "not a finite number");
     if (value < option->low || value > option->high)
-        return fail_range(context, option, subject, text, false);
+        return fail_range(context, option, subject, text, value > option->high);
     *field = value;
     return PL_OK;
 }

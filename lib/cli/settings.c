@@ -14,7 +14,7 @@ static const struct pl_option common_options[] = {
            "use at most N threads instead of $PLUMBLINE_THREADS or one per core; results do not "
            "depend on it",
            NULL),
-    PL_INT(struct pl_shared, common.seed, "seed", 0, "0", 0, 9.2e18, "N",
+    PL_INT(struct pl_shared, common.seed, "seed", 0, "0", 0, 0x1p63, "N",
            "seed of the random numbers", NULL),
     PL_BYTES(struct pl_shared, common.memory, "memory", 0, NULL, "bound the memory used", "2G"),
     PL_TEXT(struct pl_shared, lock, "lock", 0, NULL, "FILE",

@@ -9,12 +9,18 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 #include "cli/tool.h"
 
 static volatile sig_atomic_t holding, stopped_by;
+static struct timespec interrupted; /* when SIGINT came first; its handler alone uses it */
+
+/* No finger is faster: signals so near each other are one, which was sent to the process and to its
+ * group. */
+enum { PRESS_MILLISECONDS = 50 };
 
 static void die_by(int number)
 {
@@ -23,11 +29,25 @@ static void die_by(int number)
     raise(number); /* arrives when the handler returns: the shell sees 128 + number */
 }
 
+/* Who presses Ctrl-C twice means it. */
+static bool is_second_press(int number)
+{
+    struct timespec now;
+
+    if (number != SIGINT)
+        return false;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (stopped_by != SIGINT)
+        interrupted = now;
+    return (now.tv_sec - interrupted.tv_sec) * 1000 +
+               (now.tv_nsec - interrupted.tv_nsec) / 1000000 >=
+           PRESS_MILLISECONDS;
+}
+
 static void on_signal(int number)
 {
     int saved = errno;
-
-    bool again = number == SIGINT && stopped_by == SIGINT; /* who presses Ctrl-C twice means it */
+    bool again = is_second_press(number);
 
     if (holding && number != SIGPIPE && !again)
         stopped_by = number;

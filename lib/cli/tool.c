@@ -91,12 +91,23 @@ void pl_run_progress(struct pl_run *run)
     print_line(run, stamp, line);
 }
 
-bool pl_run_given(const struct pl_run *run, const char *option)
+/* Where the option of that name was set: see struct pl_entry. */
+static int source_of(const struct pl_run *run, const char *option)
 {
     for (size_t i = 0; i < run->settings->count; i++)
         if (strcmp(run->settings->entries[i].option->name, option) == 0)
-            return run->settings->entries[i].source > 0;
-    return false;
+            return run->settings->entries[i].source;
+    return 0;
+}
+
+bool pl_run_given(const struct pl_run *run, const char *option)
+{
+    return source_of(run, option) > 0;
+}
+
+bool pl_run_typed(const struct pl_run *run, const char *option)
+{
+    return run->settings->source > 0 && source_of(run, option) == run->settings->source;
 }
 
 const char *pl_run_operand(const struct pl_run *run, int index)

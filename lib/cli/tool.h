@@ -97,6 +97,10 @@ const char *pl_run_operand(const struct pl_run *run, int index);
  * options whose use or default depends on others, or on what the operands turn out to be. */
 bool pl_run_given(const struct pl_run *run, const char *option);
 
+/* Whether it was given on the command line, and not in a configuration file, which may be meant for
+ * more than this run. */
+bool pl_run_typed(const struct pl_run *run, const char *option);
+
 /* Several such lines, each ended by a newline. */
 void pl_run_note_lines(struct pl_run *run, const char *text);
 
@@ -120,7 +124,7 @@ enum pl_status pl_run_text_output(struct pl_run *run, const char *text, size_t s
 
 /* True once SIGINT or SIGTERM came and pl_run_hold_signals(true) deferred it: long jobs write
  * their checkpoint, then return, and pl_tool_main ends by that signal.  A second SIGINT ends the
- * tool at once. */
+ * tool at once, unless it comes in the same instant as the first: timeout(1) sends it twice. */
 bool pl_run_stopped(void);
 void pl_run_hold_signals(bool hold);
 

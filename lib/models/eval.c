@@ -23,7 +23,7 @@ enum pl_status pl_eval_refuse(struct pl_run *run, const struct pl_eval_family *f
     for (int i = 0; i < FAMILIES; i++)
         for (const struct pl_option *option = families[i]->options;
              families[i] != family && option->name; option++)
-            if (pl_run_given(run, option->name) && !pl_option_find(family->options, option->name))
+            if (pl_run_typed(run, option->name) && !pl_option_find(family->options, option->name))
                 return pl_fail(&run->context, PL_USAGE, "--%s is for %s, this is %s", option->name,
                                families[i]->what, family->what);
     return PL_OK;

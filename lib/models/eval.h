@@ -3,7 +3,8 @@
  *
  * A family is one file, eval_NAME.c, which knows what its models are scored by and has a table of
  * the options that are its own; eval.c lists the families.  Its options are rows of lin-eval's
- * table: given to a model of another family they are refused. */
+ * table: given to a model of another family they are refused.  In a configuration file, which may
+ * serve several models and holds all of them when --print-config wrote it, they are passed over. */
 #ifndef PL_MODELS_EVAL_H
 #define PL_MODELS_EVAL_H
 
@@ -30,7 +31,7 @@ extern const struct pl_eval_family pl_eval_forecaster, pl_eval_image, pl_eval_lm
  * what is wrong with it. */
 const struct pl_eval_family *pl_eval_family(const struct pl_bundle *model);
 
-/* PL_USAGE that names the first option given which is another family's. */
+/* PL_USAGE that names the first option of the command line which is another family's. */
 enum pl_status pl_eval_refuse(struct pl_run *run,
                               const struct pl_eval_family *family) PL_MUST_CHECK;
 

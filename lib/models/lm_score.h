@@ -1,12 +1,15 @@
 /* How well a language model predicts a text, a stream of tokens or a task.
  * SPDX-License-Identifier: MIT
  *
- * Tokens are scored in rows, each from a fresh state:
+ * Tokens are scored in rows, each from a fresh state.
  *
- *     a text              rows of `sequence` predictions; all tokens but the first are predicted,
- * the last of a row from the row's others rows of tokens      each as it is, or cut into pieces of
- * `sequence` tokens: all tokens of a piece but its first are predicted a task              each row
- * as it is: its targets are predicted
+ * A text makes rows of `sequence` predictions.  All its tokens but the first are predicted: what a
+ * row predicts last is what the next row reads first.
+ *
+ * Rows of tokens stay as they are, or are cut into pieces of `sequence` tokens.  All tokens of a
+ * piece but its first are predicted.
+ *
+ * A task has rows that stay as they are.  Its targets are predicted.
  *
  * Short rows are put side by side, and such batches run in parallel; long ones go through the model
  * in pieces, with a state, so that memory does not grow with their length.  Sums run in the order

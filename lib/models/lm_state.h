@@ -1,9 +1,11 @@
 /* The state of a language model as a stream of kind `state`: a text that can be gone on with.
  * SPDX-License-Identifier: MIT
  *
- *     meta: state       type and configuration of the model, sum: the end sum of its stream;
- *                       position: tokens taken in; pending: the last token of the text, which is
- * not layer.0.S, ...    f32, each item of the state, for one text */
+ * The document `state` has the type and the configuration of the model, sum: the end sum of its
+ * stream, position: how many tokens were taken in, and pending: the last token of the text, which
+ * is not among them yet.
+ *
+ * Each item of the state for one text follows as a tensor of f32: layer.0.S and so on. */
 #ifndef PL_MODELS_LM_STATE_H
 #define PL_MODELS_LM_STATE_H
 

@@ -56,6 +56,18 @@ static enum pl_status read_lora(struct pl_context *context, struct pl_lm *lm,
     return lora.rank ? pl_lora_attach(context, lm, &lora) : PL_OK;
 }
 
+/* Warnings of a configuration are for who is about to train it: not of a model that there is. */
+static enum pl_status init_silently(struct pl_context *context, struct pl_lm *lm,
+                                    const struct pl_model_settings *settings)
+{
+    void (*warn)(void *user, const char *message) = context->warn;
+    context->warn = NULL;
+    enum pl_status status =
+        pl_lm_init(context, lm, settings->type, settings->items, settings->count, 0);
+    context->warn = warn;
+    return status;
+}
+
 enum pl_status pl_lm_declare(struct pl_context *context, struct pl_lm *lm,
                              const struct pl_meta_node *root)
 {
@@ -67,7 +79,7 @@ enum pl_status pl_lm_declare(struct pl_context *context, struct pl_lm *lm,
     if (!status)
         status = pl_meta_int(context, root, "sequence", &sequence);
     if (!status)
-        status = pl_lm_init(context, lm, settings.type, settings.items, settings.count, 0);
+        status = init_silently(context, lm, &settings);
     if (!status)
         status = read_lora(context, lm, root);
     if (status == PL_USAGE) /* of whoever wrote the stream, not of who reads it */

@@ -2,11 +2,31 @@
  * SPDX-License-Identifier: MIT */
 #include "models/lm_text.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 
 enum { BYTES = 256 };
+
+/* Ids of a tokenizer may have holes. */
+static enum pl_status find_known(struct pl_context *context, struct pl_lm_text *text)
+{
+    int64_t count = 0;
+    text->known = pl_new(context, (size_t)text->tokens, sizeof *text->known);
+    if (!text->known)
+        return context->status;
+    for (int64_t id = 0; id < text->tokens; id++) {
+        text->known[id] = pl_tokenizer_text_size(text->tokenizer, (uint32_t)id) >= 0;
+        count += text->known[id];
+    }
+    if (count == text->tokens) {
+        free(text->known);
+        text->known = NULL;
+    }
+    return PL_OK;
+}
 
 enum pl_status pl_lm_text_init(struct pl_context *context, struct pl_lm_text *text,
                                const struct pl_lm *lm)
@@ -29,12 +49,13 @@ enum pl_status pl_lm_text_init(struct pl_context *context, struct pl_lm_text *te
         return pl_fail(context, PL_BAD_DATA,
                        "the model's tokenizer has %lld tokens, the model %lld",
                        (long long)text->tokens, (long long)vocabulary);
-    return PL_OK;
+    return find_known(context, text);
 }
 
 void pl_lm_text_release(struct pl_lm_text *text)
 {
     pl_tokenizer_free(text->tokenizer);
+    free(text->known);
     *text = (struct pl_lm_text){0};
 }
 
@@ -90,6 +111,17 @@ enum pl_status pl_lm_text_encode(struct pl_context *context, const struct pl_lm_
     return PL_OK;
 }
 
+static enum pl_status begin_behind_newline(struct pl_context *context,
+                                           const struct pl_lm_text *text, struct pl_ids *ids)
+{
+    enum pl_status status = pl_lm_text_encode(context, text, "\n", 1, true, ids);
+    if (status == PL_BAD_DATA)
+        return pl_fail(context, PL_USAGE,
+                       "the tokenizer has no token that begins a text and no "
+                       "piece for a newline: --prompt is needed");
+    return status;
+}
+
 enum pl_status pl_lm_text_begin(struct pl_context *context, const struct pl_lm_text *text,
                                 struct pl_ids *ids)
 {
@@ -99,7 +131,7 @@ enum pl_status pl_lm_text_begin(struct pl_context *context, const struct pl_lm_t
     int64_t begin = text->tokenizer ? pl_tokenizer_begin(text->tokenizer) : -1;
     begin = begin < 0 ? text->end : begin;
     if (begin < 0)
-        return pl_lm_text_encode(context, text, "\n", 1, true, ids);
+        return begin_behind_newline(context, text, ids);
     const uint32_t id = (uint32_t)begin;
     return pl_ids_add(context, ids, &id, 1);
 }

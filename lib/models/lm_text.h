@@ -16,6 +16,7 @@ struct pl_lm_text {
     enum pl_lm_symbols symbols;
     int64_t tokens;                 /* those with a text are below; at most the vocabulary */
     int64_t end;                    /* the token that ends a text; -1: there is none */
+    bool *known;                    /* [tokens]: those that have a piece; NULL: all have one */
     struct pl_tokenizer *tokenizer; /* of pieces, else NULL */
     struct pl_decoder decoder;
 };
@@ -32,7 +33,7 @@ enum pl_status pl_lm_text_encode(struct pl_context *context, const struct pl_lm_
                                  struct pl_ids *ids) PL_MUST_CHECK;
 
 /* The token that stands in front of a text of which nothing is given: the tokenizer's for that, or
- * the one that ends the text before, or a newline.  PL_USAGE for numbers, which have none. */
+ * the one that ends the text before, or a newline.  PL_USAGE where there is none of them. */
 enum pl_status pl_lm_text_begin(struct pl_context *context, const struct pl_lm_text *text,
                                 struct pl_ids *ids) PL_MUST_CHECK;
 

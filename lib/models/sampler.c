@@ -10,9 +10,11 @@
 #define COLD 1e-6
 
 enum pl_status pl_sampler_init(struct pl_context *context, struct pl_sampler *sampler,
-                               const struct pl_sampling *sampling, int64_t vocabulary)
+                               const struct pl_sampling *sampling, int64_t vocabulary,
+                               const bool *drawable)
 {
-    *sampler = (struct pl_sampler){.sampling = *sampling, .vocabulary = vocabulary};
+    *sampler =
+        (struct pl_sampler){.sampling = *sampling, .vocabulary = vocabulary, .drawable = drawable};
     sampler->rng = pl_rng_init(sampling->seed, "generate");
     sampler->weights = pl_new(context, (size_t)vocabulary, sizeof *sampler->weights);
     sampler->order = pl_new(context, (size_t)vocabulary, sizeof *sampler->order);
@@ -26,11 +28,17 @@ void pl_sampler_release(struct pl_sampler *sampler)
     *sampler = (struct pl_sampler){0};
 }
 
-static int32_t largest(int64_t count, const pl_real *logits)
+static bool is_drawable(const struct pl_sampler *sampler, int64_t id)
 {
-    int64_t best = 0;
-    for (int64_t i = 1; i < count; i++)
-        best = logits[i] > logits[best] ? i : best;
+    return !sampler->drawable || sampler->drawable[id];
+}
+
+static int32_t largest(const struct pl_sampler *sampler, const pl_real *logits)
+{
+    int64_t best = -1;
+    for (int64_t i = 0; i < sampler->vocabulary; i++)
+        if (is_drawable(sampler, i) && (best < 0 || logits[i] > logits[best]))
+            best = i;
     return (int32_t)best;
 }
 
@@ -41,6 +49,20 @@ PL_CLONES static double weigh(int64_t count, const pl_real *restrict logits, pl_
     for (int64_t i = 0; i < count; i++)
         weights[i] = pl_real_exp((logits[i] - top) * scale);
     return pl_real_sum(count, weights);
+}
+
+/* The same without those that may not be drawn, which may have been the larger ones. */
+static double weigh_drawable(struct pl_sampler *sampler, const pl_real *logits)
+{
+    const int64_t vocabulary = sampler->vocabulary;
+    const pl_real top = logits[largest(sampler, logits)];
+    double sum = weigh(vocabulary, logits, top, (pl_real)(1 / sampler->sampling.temperature),
+                       sampler->weights);
+    if (!sampler->drawable)
+        return sum;
+    for (int64_t i = 0; i < vocabulary; i++)
+        sampler->weights[i] = is_drawable(sampler, i) ? sampler->weights[i] : 0;
+    return pl_real_sum(vocabulary, sampler->weights);
 }
 
 /* ---- The heap: its top is the most probable id in it */
@@ -98,9 +120,8 @@ int32_t pl_sampler_draw(struct pl_sampler *sampler, const pl_real *logits, int64
     const struct pl_sampling *sampling = &sampler->sampling;
     const int64_t vocabulary = sampler->vocabulary;
     if (sampling->temperature < COLD)
-        return largest(vocabulary, logits);
-    double sum = weigh(vocabulary, logits, logits[largest(vocabulary, logits)],
-                       (pl_real)(1 / sampling->temperature), sampler->weights);
+        return largest(sampler, logits);
+    double sum = weigh_drawable(sampler, logits);
     int64_t count = vocabulary;
     const bool few = sampling->top_k > 0 && sampling->top_k < vocabulary;
     const bool ordered = few || sampling->top_p < 1;

@@ -3,7 +3,8 @@
  *
  * The probabilities are softmax(logits / temperature), at temperature 0, or below 1e-6, all of
  * it at the largest.
- * Of the tokens in falling order of probability the first top_k stay; of these, in the same order,
+ * Tokens that may not be drawn are as if they had no logit.
+ * Of the others in falling order of probability the first top_k stay; of these, in the same order,
  * as few as have together at least top_p of their sum (Holtzman, Buys, Du, Forbes, Choi: The
  * Curious Case of Neural Text Degeneration, ICLR 2020).  Of equal ones the lower id comes first.
  *
@@ -25,14 +26,16 @@ struct pl_sampling {
 struct pl_sampler {
     struct pl_sampling sampling;
     int64_t vocabulary;
+    const bool *drawable; /* [vocabulary], the caller's; NULL: all tokens may be drawn */
     struct pl_rng rng;
     pl_real *weights; /* [vocabulary]: probabilities up to a factor */
     int32_t *order;   /* [vocabulary]: a heap of ids, and behind it those that were taken out */
 };
 
+/* drawable: [vocabulary], which stays the caller's, at least one of them set; or NULL. */
 enum pl_status pl_sampler_init(struct pl_context *context, struct pl_sampler *sampler,
-                               const struct pl_sampling *sampling,
-                               int64_t vocabulary) PL_MUST_CHECK;
+                               const struct pl_sampling *sampling, int64_t vocabulary,
+                               const bool *drawable) PL_MUST_CHECK;
 void pl_sampler_release(struct pl_sampler *sampler); /* zeroed: harmless */
 
 /* The token at a position of the text.  logits: finite.  Cost: vocabulary steps, with top_k or

@@ -138,6 +138,15 @@ enum pl_status pl_history_input(struct pl_context *context, struct pl_history *h
     return pl_meta_ok(meta, context) ? PL_OK : context->status;
 }
 
+void pl_history_output(struct pl_context *context, struct pl_history *history, const char *option,
+                       const char *name)
+{
+    struct pl_meta *meta = &history->meta;
+    struct pl_meta_node *output = pl_meta_add_map(context, meta, history->step, "output");
+    pl_meta_add_text(context, meta, output, "option", option);
+    pl_meta_add_text(context, meta, output, "name", name);
+}
+
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
                                 struct pl_writer *writer)
 {

@@ -38,6 +38,11 @@ enum pl_status pl_history_input(struct pl_context *context, struct pl_history *h
                                 const char *name, uint32_t sum,
                                 const struct pl_meta_node *before) PL_MUST_CHECK;
 
+/* The stream is not written to standard output but to the file that the option names, where the
+ * input of the same name stood before, if there is one: `output: {option: --state, name: FILE}`. */
+void pl_history_output(struct pl_context *context, struct pl_history *history, const char *option,
+                       const char *name);
+
 /* Writes `meta: history`; call last before pl_writer_end.  It can be written again, to another
  * stream, but takes no more inputs. */
 enum pl_status pl_history_write(struct pl_context *context, struct pl_history *history,
@@ -45,7 +50,8 @@ enum pl_status pl_history_write(struct pl_context *context, struct pl_history *h
 
 /* The pipeline as a sh script that writes to standard output, to be run in the folder where the
  * files are that it names.  What went from step to step by name is made again under a temporary
- * name, what went by pipe is piped, and standard input that came from nowhere is asked for. */
+ * name, what went by pipe is piped, and standard input that came from nowhere is asked for.  So is
+ * what a file held that a step wrote anew: the file itself is neither read nor written. */
 enum pl_status pl_history_script(struct pl_context *context, const struct pl_meta_node *history,
                                  struct pl_buffer *out) PL_MUST_CHECK;
 void pl_history_release(struct pl_history *history);

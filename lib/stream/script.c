@@ -5,7 +5,9 @@
  * last step backwards all steps that matter are found, and how often each one's output is used.
  * One that is used once, on standard input, goes by pipe into the step that uses it; every other
  * one is written to a file in a temporary folder, which stands in the place of the name that the
- * file had when the history was recorded.
+ * file had when the history was recorded.  A step that writes no standard output but a file of its
+ * own, which an option names, gets one in that folder for it; if the file held something before,
+ * which is the step's input and gone, the script asks for that.
  *
  * Histories come from files, and files from anywhere: whatever a history holds becomes quoted words
  * of a command or printable comments, and the commands' own names must look like the toolkit's. */
@@ -26,6 +28,7 @@ struct step {
     const struct pl_meta_node *args;
     struct input *inputs;
     size_t input_count;
+    const char *option, *output; /* that names the file it writes, and its name; "": none */
     bool needed;
     int64_t uses; /* of its output by needed steps */
     bool piped;   /* the one use is by pipe */
@@ -105,8 +108,13 @@ static enum pl_status read_step(struct script *script, const struct pl_meta_node
                                 int64_t number, struct step *step)
 {
     struct pl_context *context = script->context;
-    *step = (struct step){.tool = "", .version = "?", .args = pl_meta_find(node, "args")};
+    *step = (struct step){.tool = "", .version = "?", .option = "", .output = ""};
+    step->args = pl_meta_find(node, "args");
     enum pl_status status = pl_meta_text(context, node, "tool", &step->tool);
+    if (status == PL_OK)
+        status = pl_meta_text(context, node, "output.option", &step->option);
+    if (status == PL_OK)
+        status = pl_meta_text(context, node, "output.name", &step->output);
     if (status == PL_OK)
         status = pl_meta_text(context, node, "version", &step->version);
     if (status == PL_OK && !is_tool_name(step->tool))
@@ -167,7 +175,8 @@ static void find_needed(struct script *script)
             struct step *maker = &script->steps[step->inputs[i].from - 1];
             maker->needed = true;
             maker->uses++;
-            maker->piped = maker->uses == 1 && one && is_standard_input(&step->inputs[i]);
+            maker->piped =
+                maker->uses == 1 && one && is_standard_input(&step->inputs[i]) && !*maker->option;
         }
     }
 }
@@ -195,10 +204,61 @@ static void put_argument(struct script *script, const struct step *step, const c
     put_word(script, text);
 }
 
+static void put_sum(struct script *script, const struct input *input)
+{
+    put_word(script, strspn(input->sum, "x0123456789abcdef") == 9 ? input->sum : "unknown");
+}
+
+/* A line that puts into the step's file what it held before. */
+static void put_before(struct script *script, const struct step *step, int64_t number)
+{
+    for (size_t i = 0; *step->option && i < step->input_count; i++) {
+        const struct input *input = &step->inputs[i];
+        if (strcmp(input->name, step->output) != 0)
+            continue;
+        put(script, "cp ");
+        if (input->from > 0) {
+            put_file(script, input->from);
+        } else {
+            put_number(script, "\"${before", number,
+                       ":?set it to a file with what was gone on with, sum ");
+            put_sum(script, input);
+            put(script, "}\"");
+        }
+        put(script, " ");
+        put_file(script, number);
+        put(script, "\n");
+        return;
+    }
+}
+
+/* Where the output of a step goes that is not piped. */
+static void put_output(struct script *script, const struct step *step, int64_t number)
+{
+    const bool last = number == script->count;
+    if (*step->option) {
+        put(script, " > /dev/null\n");
+        if (!last)
+            return;
+        put(script, "cat ");
+        put_file(script, number);
+    } else if (!last) {
+        put(script, " > ");
+        put_file(script, number);
+    }
+    put(script, "\n");
+}
+
 /* `TOOL ARGS`, and where its standard input comes from unless that is a pipe. */
 static void put_command(struct script *script, const struct step *step, int64_t number)
 {
     put_word(script, step->tool);
+    if (*step->option) {
+        put(script, " ");
+        put_word(script, step->option);
+        put(script, " ");
+        put_file(script, number);
+    }
     const struct pl_meta_node *arg = step->args ? step->args->child : NULL;
     for (; arg; arg = arg->next)
         if (arg->kind == PL_META_SCALAR)
@@ -209,7 +269,7 @@ static void put_command(struct script *script, const struct step *step, int64_t 
             continue;
         put_number(script, " < \"${input", number, "");
         put(script, ":?set it to the file that was standard input, sum ");
-        put_word(script, strspn(input->sum, "x0123456789abcdef") == 9 ? input->sum : "unknown");
+        put_sum(script, input);
         put(script, "}\"");
     }
 }
@@ -246,6 +306,7 @@ static enum pl_status put_pipeline(struct script *script, int64_t number)
     if (!chain)
         return script->context->status;
     int64_t length = 0, source = number;
+    put_before(script, &script->steps[number - 1], number);
     while (source > 0) {
         chain[length++] = source;
         source = find_source(script, &script->steps[source - 1]);
@@ -257,11 +318,7 @@ static enum pl_status put_pipeline(struct script *script, int64_t number)
         put_command(script, &script->steps[at - 1], at);
         put(script, length > 0 ? " |\n    " : "");
     }
-    if (number < script->count) {
-        put(script, " > ");
-        put_file(script, number);
-    }
-    put(script, "\n");
+    put_output(script, &script->steps[number - 1], number);
     free(chain);
     return script->status;
 }
@@ -301,7 +358,7 @@ enum pl_status pl_history_script(struct pl_context *context, const struct pl_met
     enum pl_status status = read_steps(&script, history);
     if (status == PL_OK) {
         find_needed(&script);
-        bool files = false;
+        bool files = *script.steps[script.count - 1].option;
         for (int64_t i = 0; i < script.count - 1; i++)
             files |= script.steps[i].needed && !script.steps[i].piped;
         put_head(&script, files);

@@ -10,6 +10,7 @@ enum { VOCABULARY = 7, DRAWS = 20000 };
 static const double shares[VOCABULARY] = {0.1, 0.35, 0.05, 0.25, 1e-30, 0.15, 0.1};
 
 static struct pl_context context;
+static const bool *drawable; /* of the draws that follow */
 
 /* Draws at many positions; counts of each token. */
 static void draw(const struct pl_sampling *sampling, int counts[VOCABULARY])
@@ -20,7 +21,7 @@ static void draw(const struct pl_sampling *sampling, int counts[VOCABULARY])
         logits[i] = (float)log(shares[i]) + 40;
         counts[i] = 0;
     }
-    CHECK(pl_sampler_init(&context, &sampler, sampling, VOCABULARY) == PL_OK);
+    CHECK(pl_sampler_init(&context, &sampler, sampling, VOCABULARY, drawable) == PL_OK);
     for (int64_t i = 0; i < DRAWS; i++)
         counts[pl_sampler_draw(&sampler, logits, i)]++;
     pl_sampler_release(&sampler);
@@ -81,8 +82,8 @@ static void seed_and_position(void)
     struct pl_sampler a, b;
     float logits[VOCABULARY] = {0};
     int same_seed = 0, same_position = 0;
-    CHECK(pl_sampler_init(&context, &a, &one, VOCABULARY) == PL_OK);
-    CHECK(pl_sampler_init(&context, &b, &two, VOCABULARY) == PL_OK);
+    CHECK(pl_sampler_init(&context, &a, &one, VOCABULARY, NULL) == PL_OK);
+    CHECK(pl_sampler_init(&context, &b, &two, VOCABULARY, NULL) == PL_OK);
     for (int64_t i = 0; i < DRAWS; i++) {
         int32_t id = pl_sampler_draw(&a, logits, i);
         CHECK(id == pl_sampler_draw(&a, logits, i));
@@ -95,11 +96,31 @@ static void seed_and_position(void)
     pl_sampler_release(&b);
 }
 
+/* Neither the largest logit nor the shares of the others are those of what may not be drawn. */
+static void some_may_not_be_drawn(void)
+{
+    const bool four[VOCABULARY] = {[0] = true, [2] = true, [3] = true, [4] = true};
+    const bool rare[VOCABULARY] = {[4] = true}; /* beside which all others have all the weight */
+    const double all[VOCABULARY] = {[0] = 0.1, [2] = 0.05, [3] = 0.25};
+    const double two[VOCABULARY] = {[0] = 0.1, [3] = 0.25};
+    const double largest[VOCABULARY] = {[3] = 1}, only[VOCABULARY] = {[4] = 1};
+    drawable = four;
+    check_draws((struct pl_sampling){1, 0, 1, 3}, all);
+    check_draws((struct pl_sampling){1, 6, 1, 3}, all);
+    check_draws((struct pl_sampling){1, 2, 1, 3}, two);
+    check_draws((struct pl_sampling){1, 0, 0.8, 3}, two);
+    check_draws((struct pl_sampling){0, 0, 1, 3}, largest);
+    drawable = rare;
+    check_draws((struct pl_sampling){1, 0, 1, 3}, only);
+    drawable = NULL;
+}
+
 int main(void)
 {
     RUN(shares_of_all);
     RUN(the_largest);
     RUN(the_first_few);
+    RUN(some_may_not_be_drawn);
     RUN(seed_and_position);
     FINISH();
 }

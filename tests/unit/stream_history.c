@@ -106,6 +106,33 @@ static void shared_steps_are_run_once(void)
                  "    lin-forecast - \"$folder\"/1.plumb\n");
 }
 
+/* The file st is neither written nor read again. */
+static void output_that_an_option_names(void)
+{
+    check_script("- {tool: lin-generate, version: '1', args: [-n, 5, m], inputs: [{name: m, sum: "
+                 "x00000001}],\n"
+                 "   output: {option: --state, name: st}}\n",
+                 "#!/bin/sh\n# Makes the stream again on standard output.\n"
+                 "# 1: lin-generate 1 read m (x00000001)\n"
+                 "set -e\nfolder=$(mktemp -d)\n"
+                 "trap 'rm -rf \"$folder\"' EXIT\ntrap 'exit 1' HUP INT TERM\n"
+                 "lin-generate --state \"$folder\"/1.plumb -n 5 m > /dev/null\n"
+                 "cat \"$folder\"/1.plumb\n");
+    check_script(
+        "- {tool: lin-generate, version: '1', args: [m], inputs: [{name: st, sum: x00000001}],\n"
+        "   output: {option: --state, name: st}}\n"
+        "- {tool: ts-select, version: '1', inputs: [{name: '-', sum: x00000002, from: 1}]}\n",
+        "#!/bin/sh\n# Makes the stream again on standard output.\n"
+        "# 1: lin-generate 1 read st (x00000001)\n"
+        "# 2: ts-select 1 read standard input (x00000002)\n"
+        "set -e\nfolder=$(mktemp -d)\n"
+        "trap 'rm -rf \"$folder\"' EXIT\ntrap 'exit 1' HUP INT TERM\n"
+        "cp \"${before1:?set it to a file with what was gone on with, sum x00000001}\""
+        " \"$folder\"/1.plumb\n"
+        "lin-generate --state \"$folder\"/1.plumb m > /dev/null\n"
+        "cat \"$folder\"/1.plumb | ts-select\n");
+}
+
 static void concatenated_and_foreign_input(void)
 {
     check_script("- {tool: ts-import, args: [], inputs: [{name: '-', sum: x00000009}]}\n"
@@ -196,6 +223,7 @@ int main(void)
     RUN(pipe_of_three);
     RUN(named_files_are_made_again);
     RUN(shared_steps_are_run_once);
+    RUN(output_that_an_option_names);
     RUN(concatenated_and_foreign_input);
     RUN(hostile_histories);
     RUN(histories_join);
