@@ -248,26 +248,26 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_tape *tape = pass->tape;
     struct pl_mixing mixing = pl_mixing_of(pass, index), over_all = mixing;
     struct pl_variable *shared = NULL;
-    struct pl_route route;
-    pass->routers[index] = pl_op_linear(tape, x, layer->router, NULL);
-    if (pl_op_route(tape, pass->routers[index], &pass->rows, options->topk, &route)) {
+    struct pl_route *route = &pass->routes[index];
+    struct pl_variable *logits = pl_op_linear(tape, x, layer->router, NULL);
+    if (pl_op_route(tape, logits, &pass->rows, options->topk, route)) {
         pl_fail_at(tape->context, "layer %lld", (long long)index);
         return NULL;
     }
-    for (int64_t i = 0; pass->routed && i < route.tokens * route.top; i++)
-        pass->routed[index * route.memories + route.chosen[i]]++;
+    for (int64_t i = 0; pass->routed && i < route->tokens * route->top; i++)
+        pass->routed[index * route->memories + route->chosen[i]]++;
     struct inputs all = {.q = pl_op_linear(tape, x, layer->q, NULL)};
     if (layer->shared.k)
         all = project(tape, &layer->shared, x, all.q);
-    mixing.rows = route.rows;
-    struct pl_variable *o = remember(&mixing, layer, route_inputs(tape, layer, &route, x, &all));
+    mixing.rows = route->rows;
+    struct pl_variable *o = remember(&mixing, layer, route_inputs(tape, layer, route, x, &all));
     if (options->shared) {
         snprintf(over_all.prefix, sizeof over_all.prefix, "layer.%lld.shared", (long long)index);
         shared = remember(&over_all, layer, all);
         if (!shared)
             return NULL;
     }
-    o = pl_op_combine(tape, &route, o, shared);
+    o = pl_op_combine(tape, route, o, shared);
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 
@@ -277,7 +277,7 @@ static enum pl_status finish(struct pl_pass *pass)
     const struct options *options = pass->lm->options;
     if (!pass->tape->recording || options->aux <= 0 || options->lm.layers == 0)
         return PL_OK;
-    pass->auxiliary = pl_op_balance(pass->tape, pass->routers, options->lm.layers, options->topk,
+    pass->auxiliary = pl_op_balance(pass->tape, pass->routes, options->lm.layers,
                                     options->aux_mode == LAYERWISE, options->aux);
     return pass->auxiliary ? PL_OK : pass->tape->context->status;
 }

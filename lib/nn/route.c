@@ -41,21 +41,15 @@ static void weigh(const pl_real *logits, const int32_t *chosen, int64_t top, pl_
         weights[j] /= sum;
 }
 
-struct routing {
-    struct pl_variable *logits;
-    struct pl_route route;
-};
-
 /* d logit_j = w_j (d w_j - sum_i w_i d w_i), of the chosen */
 static enum pl_status route_back(struct pl_tape *tape, void *saved)
 {
-    const struct routing *routing = saved;
-    const struct pl_route *route = &routing->route;
+    const struct pl_route *route = saved;
     (void)tape;
     for (int64_t t = 0; t < route->tokens; t++) {
         const pl_real *w = route->weights->value + t * route->top;
         const pl_real *dw = route->weights->gradient + t * route->top;
-        pl_real *d_logits = routing->logits->gradient + t * route->memories, sum = 0;
+        pl_real *d_logits = route->logits->gradient + t * route->memories, sum = 0;
         for (int64_t j = 0; j < route->top; j++)
             sum += w[j] * dw[j];
         for (int64_t j = 0; j < route->top; j++)
@@ -99,8 +93,10 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
     if (!logits)
         return tape->context->status;
     int64_t *starts;
-    *route = (struct pl_route){
-        .tokens = pl_variable_rows(logits), .memories = pl_variable_width(logits), .top = top};
+    *route = (struct pl_route){.logits = logits,
+                               .tokens = pl_variable_rows(logits),
+                               .memories = pl_variable_width(logits),
+                               .top = top};
     if (make_room(tape, route, rows->count, logits->gradient, &starts))
         return tape->context->status;
     for (int64_t t = 0; t < route->tokens; t++) {
@@ -112,9 +108,7 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
         weigh(row, chosen, top, route->weights->value + t * top);
     }
     sort(route, rows, starts);
-    struct routing routing = {logits, *route};
-    return route->weights->gradient ? pl_tape_note(tape, route_back, &routing, sizeof routing)
-                                    : PL_OK;
+    return route->weights->gradient ? pl_tape_note(tape, route_back, route, sizeof *route) : PL_OK;
 }
 
 /* ---- out to the memories, and back */
