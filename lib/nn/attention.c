@@ -331,7 +331,11 @@ struct pl_variable *pl_op_attention(struct pl_tape *tape, const struct pl_attent
     job.o = pl_tape_matrix(tape, wanted, count, attention->heads * attention->head_dim);
     if (!job.o)
         return NULL;
-    if (wanted && tape->recording) {
+    if (job.o->gradient && cache) {
+        pl_fail(tape->context, PL_USAGE, "attention that continues a sequence has no gradient");
+        return NULL;
+    }
+    if (job.o->gradient) {
         job.norms = pl_tape_take(tape, count * attention->heads, sizeof *job.norms);
         if (!job.norms)
             return NULL;

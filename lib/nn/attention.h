@@ -53,7 +53,7 @@ struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rope *rope,
 
 /* softmax(q k' / sqrt(head_dim)) v over the rows of each sequence up to the row itself, in blocks
  * with a running maximum: memory is linear in the rows.  q [N, heads head_dim], k and v [N,
- * kv_heads head_dim]; cache may be NULL. */
+ * kv_heads head_dim].  cache: NULL, or what comes before (inference only). */
 struct pl_variable *pl_op_attention(struct pl_tape *tape, const struct pl_attention *attention,
                                     const struct pl_rows *rows, struct pl_variable *q,
                                     struct pl_variable *k, struct pl_variable *v,

@@ -130,6 +130,25 @@ static void run(int window, int first, int rows, struct pl_attention_cache *cach
     pl_tape_release(&tape);
 }
 
+/* Keys in a cache have no gradient to add to. */
+static void a_cache_is_not_for_training(void)
+{
+    struct pl_tape tape = {.context = &context, .recording = true};
+    struct pl_attention attention = {HEADS, KV_HEADS, DIM, 0};
+    struct pl_rows one = {1, (const int64_t[]){0, 2}};
+    struct pl_variable vq = rows_of(q, WIDTH, 0, 2), vk = rows_of(k, KV_WIDTH, 0, 2);
+    struct pl_variable vv = rows_of(v, KV_WIDTH, 0, 2);
+    static double keys[2 * KV_WIDTH], values[2 * KV_WIDTH], gradient[2 * WIDTH];
+    struct pl_attention_cache cache = {keys, values, 2, 0};
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) != NULL);
+    vq.gradient = gradient;
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) == NULL);
+    CHECK_TEXT(context.message, "attention that continues a sequence has no gradient");
+    tape.recording = false;
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) != NULL);
+    pl_tape_release(&tape);
+}
+
 static double worst(const double *a, const double *b, int count)
 {
     double largest = 0, difference = 0;
@@ -330,6 +349,7 @@ int main(void)
     RUN(gradients_of_rope);
     RUN(tiles_are_the_definition);
     RUN(parts_behind_a_cache);
+    RUN(a_cache_is_not_for_training);
     RUN(later_rows_change_nothing);
     RUN(rope_turns_by_the_position);
     RUN(rope_stretches);
