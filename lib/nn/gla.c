@@ -397,19 +397,15 @@ static enum pl_status run_item(struct pl_context *context, void *argument, int64
 static enum pl_status run(struct pl_tape *tape, struct job *job)
 {
     struct pl_context *context = tape->context;
-    int threads = context->threads, slots;
+    bool small = row_count(job) * job->gla.heads * state_size(job) < SMALL_WORK;
+    int slots = small ? 1 : pl_parallel_threads(context);
 
-    if (row_count(job) * job->gla.heads * state_size(job) < SMALL_WORK)
-        context->threads = 1;
-    slots = pl_parallel_threads(context);
     job->slot_size = slot_size(job);
     job->scratch = pl_tape_take(tape, slots * job->slot_size, sizeof *job->scratch);
     job->tiles = pl_tape_take(tape, slots * (job->longest + 1), sizeof *job->tiles);
-    enum pl_status status = context->status;
-    if (job->scratch && job->tiles)
-        status = pl_parallel(context, job->rows.count * job->gla.kv_heads, run_item, job);
-    context->threads = threads;
-    return status;
+    if (!job->scratch || !job->tiles)
+        return context->status;
+    return pl_parallel_limit(context, slots, job->rows.count * job->gla.kv_heads, run_item, job);
 }
 
 static enum pl_status backward(struct pl_tape *tape, void *saved)
