@@ -37,6 +37,7 @@
  * worked on by one thread, in order. */
 #include "nn/gla.h"
 
+#include "base/order.h"
 #include "base/parallel.h"
 #include "nn/gla_tile.h"
 
@@ -75,11 +76,6 @@ struct head {
     int64_t sequence, index, count;
     int64_t state; /* where its state lies in entry and final */
 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t row_count(const struct job *job)
 {
@@ -214,7 +210,7 @@ static bool chunk_forward(const struct pl_gla_rows *rows, int64_t count, int64_t
         int64_t first = chunk->tiles[i], m = chunk->tiles[i + 1] - first;
         const pl_real *queries = chunk->queries + first * dk, *keys = chunk->keys + first * dk;
         struct pl_gla_rows tile = rows_from(rows, first);
-        int64_t soon = smaller(m, ahead - first);
+        int64_t soon = pl_smaller(m, ahead - first);
 
         pl_gla_factor(dk, work->factor, by, tile.g);
         pl_gla_fetch(tile.g, count, soon, dk, tile.k_stride);
@@ -242,7 +238,7 @@ static bool head_forward(const struct job *job, const struct head *head, struct 
         return pl_gla_steps(&head->rows, head->count, state);
     for (int64_t from = 0; from < head->count; from += job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
-        int64_t count = smaller(job->gla.chunk, head->count - from);
+        int64_t count = pl_smaller(job->gla.chunk, head->count - from);
 
         if (job->states)
             memcpy(chunk_state(job, head, from), state, (size_t)state_size(job) * sizeof *state);
@@ -356,7 +352,7 @@ static void head_backward(const struct job *job, const struct head *head, struct
         memset(work->dstate, 0, (size_t)size * sizeof(pl_real));
     for (int64_t from = head->count ? last : -1; from >= 0; from -= job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
-        int64_t count = smaller(job->gla.chunk, head->count - from);
+        int64_t count = pl_smaller(job->gla.chunk, head->count - from);
         int64_t before = from > 0 ? job->gla.chunk : 0;
         const int64_t *tiles = work->chunk.tiles;
 
@@ -426,7 +422,7 @@ static enum pl_status plan_chunks(struct pl_tape *tape, struct job *job, bool st
         return tape->context->status;
     for (int64_t i = 0; i < job->rows.count; i++) {
         int64_t rows = job->rows.starts[i + 1] - job->rows.starts[i];
-        int64_t longest = smaller(rows, job->gla.chunk);
+        int64_t longest = pl_smaller(rows, job->gla.chunk);
         job->chunks[i] = chunks;
         job->longest = longest > job->longest ? longest : job->longest;
         chunks += (rows + job->gla.chunk - 1) / job->gla.chunk;

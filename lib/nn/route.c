@@ -113,13 +113,6 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
 
 /* ---- out to the memories, and back */
 
-PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
-                                 pl_real *restrict to)
-{
-    for (int64_t c = 0; c < count; c++)
-        to[c] += scale * from[c];
-}
-
 struct gather {
     struct pl_route route;
     struct pl_variable *x, *out;
@@ -149,8 +142,8 @@ static enum pl_status return_block(struct pl_context *context, void *job, int64_
     (void)context;
     for (int64_t t = span.begin; t < span.end; t++)
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
-            add_scaled(width, 1, gather->out->gradient + route->place[i] * width,
-                       gather->x->gradient + t * width);
+            pl_real_add_scaled(width, 1, gather->out->gradient + route->place[i] * width,
+                               gather->x->gradient + t * width);
     return PL_OK;
 }
 
@@ -198,8 +191,8 @@ static enum pl_status combine_block(struct pl_context *context, void *job, int64
         else
             memset(out, 0, size);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
-            add_scaled(width, route->weights->value[i], combine->o->value + route->place[i] * width,
-                       out);
+            pl_real_add_scaled(width, route->weights->value[i],
+                               combine->o->value + route->place[i] * width, out);
     }
     return PL_OK;
 }
@@ -219,11 +212,12 @@ static enum pl_status spread_block(struct pl_context *context, void *job, int64_
     for (int64_t t = span.begin; t < span.end; t++) {
         const pl_real *d_out = combine->out->gradient + t * width;
         if (combine->base && combine->base->gradient)
-            add_scaled(width, 1, d_out, combine->base->gradient + t * width);
+            pl_real_add_scaled(width, 1, d_out, combine->base->gradient + t * width);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++) {
             int64_t row = route->place[i] * width;
             if (combine->o->gradient)
-                add_scaled(width, route->weights->value[i], d_out, combine->o->gradient + row);
+                pl_real_add_scaled(width, route->weights->value[i], d_out,
+                                   combine->o->gradient + row);
             if (route->weights->gradient)
                 route->weights->gradient[i] += dot(width, d_out, combine->o->value + row);
         }
