@@ -128,13 +128,25 @@ struct pl_variable *pl_mixing_conv(const struct pl_mixing *mixing, struct pl_var
     return pl_op_short_conv(pass->tape, &mixing->rows, x, filter, silu, cache);
 }
 
+struct pl_variable *pl_mixing_unit(const struct pl_mixing *mixing, struct pl_variable *x,
+                                   struct pl_variable *filter, int64_t width, const char *name)
+{
+    return pl_op_unit(mixing->pass->tape, pl_mixing_conv(mixing, x, filter, true, name), width);
+}
+
 struct pl_variable *pl_mixing_delta(const struct pl_mixing *mixing, const struct pl_delta *delta,
                                     struct pl_variable *q, struct pl_variable *k,
                                     struct pl_variable *v, struct pl_variable *beta,
-                                    struct pl_variable *g)
+                                    const struct pl_fading *fading, struct pl_variable *decay)
 {
     struct pl_pass *pass = mixing->pass;
     const struct pl_rows *rows = &mixing->rows;
+    struct pl_variable *g = NULL;
+    if (fading->a_log) {
+        g = pl_op_decay(pass->tape, decay, fading->a_log, fading->step);
+        if (!g)
+            return NULL;
+    }
     if (!pass->state)
         return pl_op_delta(pass->tape, delta, rows, q, k, v, beta, g, NULL, NULL);
     const int64_t *dims =

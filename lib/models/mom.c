@@ -229,15 +229,11 @@ static struct pl_variable *remember(const struct pl_mixing *mixing, const struct
 {
     const struct pl_delta delta = shape(mixing->pass->lm->options);
     struct pl_tape *tape = mixing->pass->tape;
-    struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->filters.q, true, "conv_q");
-    struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->filters.k, true, "conv_k");
+    struct pl_variable *q = pl_mixing_unit(mixing, in.q, layer->filters.q, delta.key_dim, "conv_q");
+    struct pl_variable *k = pl_mixing_unit(mixing, in.k, layer->filters.k, delta.key_dim, "conv_k");
     struct pl_variable *v = pl_mixing_conv(mixing, in.v, layer->filters.v, true, "conv_v");
-    struct pl_variable *g = pl_op_decay(tape, in.decay, layer->fading.a_log, layer->fading.step);
-    if (!g)
-        return NULL;
-    return pl_mixing_delta(mixing, &delta, pl_op_unit(tape, q, delta.key_dim),
-                           pl_op_unit(tape, k, delta.key_dim), v,
-                           pl_op_activate(tape, in.beta, PL_SIGMOID, 1), g);
+    struct pl_variable *beta = pl_op_activate(tape, in.beta, PL_SIGMOID, 1);
+    return pl_mixing_delta(mixing, &delta, q, k, v, beta, &layer->fading, in.decay);
 }
 
 static struct pl_variable *forward(struct pl_pass *pass, const void *parameters, int64_t index,
