@@ -91,16 +91,15 @@ bool pl_fading_declare(struct pl_context *context, struct pl_parameters *paramet
                        struct pl_fading *fading)
 {
     const bool drawn = half_life <= 0;
+    const struct pl_parameter step = {.init = drawn ? PL_INIT_STEP : PL_INIT_HALF_LIVES,
+                                      .half_life = half_life};
     fading->a_log = pl_parameter_add(context, parameters, drawn ? PL_INIT_DECAY : PL_INIT_ZERO,
                                      PL_DIMS(heads), "%s.A_log", prefix);
     if (!fading->a_log)
         return false;
-    fading->step = pl_parameter_add(context, parameters, drawn ? PL_INIT_STEP : PL_INIT_HALF_LIVES,
-                                    PL_DIMS(heads), "%s.dt_bias", prefix);
-    if (!fading->step)
-        return false;
-    parameters->items[parameters->count - 1]->half_life = half_life;
-    return true;
+    fading->step =
+        pl_parameter_add_like(context, parameters, &step, PL_DIMS(heads), "%s.dt_bias", prefix);
+    return fading->step != NULL;
 }
 
 /* ---- Forward -------------------------------------------------------------------------------- */
