@@ -61,21 +61,14 @@ PL_CLONES static void add_forward(const struct elementwise *job, int64_t begin, 
         out[i] = a[i] + scale * b[i];
 }
 
-PL_CLONES static void add_scaled(pl_real *restrict to, pl_real scale, const pl_real *restrict from,
-                                 int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        to[i] += scale * from[i];
-}
-
 /* a and b may be the same variable. */
 static void add_backward(const struct elementwise *job, int64_t begin, int64_t end)
 {
     const pl_real *dy = job->out->gradient + begin;
     if (job->a->gradient)
-        add_scaled(job->a->gradient + begin, 1, dy, end - begin);
+        pl_real_add_scaled(end - begin, 1, dy, job->a->gradient + begin);
     if (job->b->gradient)
-        add_scaled(job->b->gradient + begin, job->scale, dy, end - begin);
+        pl_real_add_scaled(end - begin, job->scale, dy, job->b->gradient + begin);
 }
 
 struct pl_variable *pl_op_add(struct pl_tape *tape, struct pl_variable *a, struct pl_variable *b,

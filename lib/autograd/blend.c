@@ -23,13 +23,6 @@ PL_CLONES static void blend_forward(const struct blend *job, int64_t begin, int6
         y[i] = rest * a[i] + factor * b[i];
 }
 
-PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
-                                 pl_real *restrict to)
-{
-    for (int64_t i = 0; i < count; i++)
-        to[i] += scale * from[i];
-}
-
 PL_CLONES static double share_sum(const struct blend *job, int64_t begin, int64_t end)
 {
     const pl_real *dy = job->out->gradient + begin;
@@ -54,9 +47,9 @@ static enum pl_status backward_block(struct pl_context *context, void *job, int6
     const pl_real share = blend->share->value[0], *dy = blend->out->gradient + span.begin;
     (void)context;
     if (blend->a->gradient)
-        add_scaled(count, 1 - share, dy, blend->a->gradient + span.begin);
+        pl_real_add_scaled(count, 1 - share, dy, blend->a->gradient + span.begin);
     if (blend->b->gradient)
-        add_scaled(count, share * blend->scale, dy, blend->b->gradient + span.begin);
+        pl_real_add_scaled(count, share * blend->scale, dy, blend->b->gradient + span.begin);
     if (blend->share->gradient)
         blend->sums[item] = share_sum(blend, span.begin, span.end);
     return PL_OK;

@@ -132,21 +132,14 @@ static void sum_up(const struct head *head, struct pl_head_score *score)
     }
 }
 
-PL_CLONES static void add_scaled(pl_real *restrict to, pl_real scale, const pl_real *restrict from,
-                                 int64_t count)
-{
-    for (int64_t i = 0; i < count; i++)
-        to[i] += scale * from[i];
-}
-
 static enum pl_status add_inputs(struct pl_context *context, void *job, int64_t item)
 {
     const struct head *head = job;
     struct pl_span span = pl_block_span(item, head->piece, head->scored);
     (void)context;
     for (int64_t i = span.begin; i < span.end; i++)
-        add_scaled(head->x->gradient + head->rows[i] * head->depth, head->loss->gradient[0],
-                   head->dx + i * head->depth, head->depth);
+        pl_real_add_scaled(head->depth, head->loss->gradient[0], head->dx + i * head->depth,
+                           head->x->gradient + head->rows[i] * head->depth);
     return PL_OK;
 }
 
@@ -155,8 +148,8 @@ static enum pl_status add_weights(struct pl_context *context, void *job, int64_t
     const struct head *head = job;
     struct pl_span span = pl_block_span(item, PL_BLOCK_ELEMENTS, head->w->count);
     (void)context;
-    add_scaled(head->w->gradient + span.begin, head->loss->gradient[0], head->dw + span.begin,
-               span.end - span.begin);
+    pl_real_add_scaled(span.end - span.begin, head->loss->gradient[0], head->dw + span.begin,
+                       head->w->gradient + span.begin);
     return PL_OK;
 }
 

@@ -27,23 +27,22 @@ static enum pl_status append(struct pl_context *context, struct pl_parameters *p
     return PL_OK;
 }
 
-struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
-                                     enum pl_init init, const int64_t *dims, const char *format,
-                                     ...)
+static struct pl_variable *add(struct pl_context *context, struct pl_parameters *parameters,
+                               const struct pl_parameter *like, const int64_t *dims,
+                               const char *format, va_list arguments)
 {
     struct pl_parameter *parameter =
         pl_arena_new(context, &parameters->arena, 1, sizeof *parameter);
     if (!parameter)
         return NULL;
     char name[256];
-    va_list arguments;
-    va_start(arguments, format);
     vsnprintf(name, sizeof name, format, arguments);
-    va_end(arguments);
     if (pl_parameter_find(parameters, name)) {
         pl_fail(context, PL_BAD_DATA, "parameter '%s' is declared twice", name);
         return NULL;
     }
+    *parameter = (struct pl_parameter){
+        .init = like->init, .half_life = like->half_life, .frozen = like->frozen};
     struct pl_variable *variable = &parameter->variable;
     while (variable->rank < PL_MAX_RANK && dims[variable->rank] > 0) {
         variable->dims[variable->rank] = dims[variable->rank];
@@ -53,10 +52,33 @@ struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_param
         pl_fail(context, PL_BAD_DATA, "parameter '%s' is too large", name);
         return NULL;
     }
-    parameter->init = init;
     parameter->name = pl_arena_text(context, &parameters->arena, name, strlen(name));
     if (!parameter->name || append(context, parameters, parameter))
         return NULL;
+    return variable;
+}
+
+struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
+                                     enum pl_init init, const int64_t *dims, const char *format,
+                                     ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct pl_variable *variable =
+        add(context, parameters, &(struct pl_parameter){.init = init}, dims, format, arguments);
+    va_end(arguments);
+    return variable;
+}
+
+struct pl_variable *pl_parameter_add_like(struct pl_context *context,
+                                          struct pl_parameters *parameters,
+                                          const struct pl_parameter *like, const int64_t *dims,
+                                          const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    struct pl_variable *variable = add(context, parameters, like, dims, format, arguments);
+    va_end(arguments);
     return variable;
 }
 

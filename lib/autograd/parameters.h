@@ -7,16 +7,14 @@
 
 /* How a parameter starts. */
 enum pl_init {
-    PL_INIT_NORMAL, /* N(0, deviation^2) */
-    PL_INIT_INPUTS, /* N(0, deviation^2 / n), where n inputs go into each output: elements by
-                     * dims[0]
-                     */
-    PL_INIT_ZERO,
-    PL_INIT_ONE,
+    PL_INIT_NORMAL,     /* N(0, deviation^2) */
+    PL_INIT_INPUTS,     /* N(0, deviation^2 / n) for outputs, dims[0], of n inputs each */
+    PL_INIT_ZERO,       /* 0 */
+    PL_INIT_ONE,        /* 1 */
     PL_INIT_DECAY,      /* A_log of a decay gate: ln of uniform (0, 16) */
     PL_INIT_STEP,       /* dt_bias of a decay gate: softplus(it) is log-uniform in [0.001, 0.1] */
-    PL_INIT_HALF_LIVES, /* dt_bias of a decay gate whose A is 1: the first of n heads forgets half
-                         * in half_life tokens, head i in half_life^(1 - i / n) */
+    PL_INIT_HALF_LIVES, /* dt_bias of a decay gate whose A is 1: head i of n forgets half in
+                           half_life^(1 - i / n) tokens */
     PL_INIT_EYE,        /* identities, of the last two axes, cut to their sizes */
     PL_INIT_TENTH,      /* ln(0.1 / 0.9): a sigmoid of 0.1 */
     PL_INIT_FAN_IN      /* uniform in +-1 / sqrt(last axis) */
@@ -37,12 +35,20 @@ struct pl_parameters {
     int64_t elements; /* of all together */
 };
 
+#define PL_DIMS(...) ((const int64_t[]){__VA_ARGS__, 0})
+
 /* Declares one; the returned variable stays where it is and has no values yet.  dims end at the
  * first 0 ("256, 64, 0").  NULL with a failure, PL_BAD_DATA for a name declared twice. */
 struct pl_variable *pl_parameter_add(struct pl_context *context, struct pl_parameters *parameters,
                                      enum pl_init init, const int64_t *dims, const char *format,
                                      ...) PL_PRINTF(5, 6) PL_MUST_CHECK;
-#define PL_DIMS(...) ((const int64_t[]){__VA_ARGS__, 0})
+
+/* The same for one that starts otherwise than its kind alone says, or is frozen: of `like`, init,
+ * half_life and frozen count. */
+struct pl_variable *pl_parameter_add_like(struct pl_context *context,
+                                          struct pl_parameters *parameters,
+                                          const struct pl_parameter *like, const int64_t *dims,
+                                          const char *format, ...) PL_PRINTF(5, 6) PL_MUST_CHECK;
 
 /* Gives all that have none their values, zeroed: memory is taken here, once it is known that the
  * shapes are those of a file, or wanted. */

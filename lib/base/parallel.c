@@ -92,9 +92,11 @@ static enum pl_status work_alone(struct pl_context *context, int64_t count, pl_b
     return status;
 }
 
-enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_fn *block, void *job)
+enum pl_status pl_parallel_limit(struct pl_context *context, int threads, int64_t count,
+                                 pl_block_fn *block, void *job)
 {
-    int threads = pl_parallel_threads(context);
+    int most = pl_parallel_threads(context);
+    threads = threads < most ? threads : most;
     if (threads > count) {
         threads = (int)count;
     }
@@ -109,4 +111,9 @@ enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_f
                             .lock = PTHREAD_MUTEX_INITIALIZER};
     pl_team_run(threads, work, &blocks);
     return blocks.failure;
+}
+
+enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_fn *block, void *job)
+{
+    return pl_parallel_limit(context, pl_parallel_threads(context), count, block, job);
 }

@@ -16,6 +16,10 @@ typedef enum pl_status pl_block_fn(struct pl_context *context, void *job, int64_
 enum pl_status pl_parallel(struct pl_context *context, int64_t count, pl_block_fn *block,
                            void *job) PL_MUST_CHECK;
 
+/* The same on `threads` of them at most, for work that is not worth waking all. */
+enum pl_status pl_parallel_limit(struct pl_context *context, int threads, int64_t count,
+                                 pl_block_fn *block, void *job) PL_MUST_CHECK;
+
 /* Most threads that pl_parallel would use.  A block's context->slot is below it and below the
  * number of blocks, and no two blocks run at the same time with the same slot: working memory is
  * taken once per slot, before.  What a block computes must not depend on its slot. */

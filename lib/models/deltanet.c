@@ -166,18 +166,14 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_tape *tape = pass->tape;
     struct pl_variable *q = pl_op_linear(tape, x, layer->q, NULL);
     struct pl_variable *k = pl_op_linear(tape, x, layer->k, NULL);
-    struct pl_variable *v = pl_op_linear(tape, x, layer->v, NULL), *g = NULL;
+    struct pl_variable *v = pl_op_linear(tape, x, layer->v, NULL), *decay = NULL;
     q = address(&mixing, options, q, layer->filters.q, "conv_q");
     k = address(&mixing, options, k, layer->filters.k, "conv_k");
     v = pl_mixing_conv(&mixing, v, layer->filters.v, true, "conv_v");
-    if (layer->decay) {
-        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->fading.a_log,
-                        layer->fading.step);
-        if (!g)
-            return NULL;
-    }
+    if (layer->decay)
+        decay = pl_op_linear(tape, x, layer->decay, NULL);
     struct pl_variable *beta = strength(tape, options, layer, x);
-    struct pl_variable *o = pl_mixing_delta(&mixing, &delta, q, k, v, beta, g);
+    struct pl_variable *o = pl_mixing_delta(&mixing, &delta, q, k, v, beta, &layer->fading, decay);
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 

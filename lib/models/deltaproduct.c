@@ -130,20 +130,14 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_variable *q = pl_op_linear(tape, x, layer->q, NULL);
     struct pl_variable *k = pl_op_linear(tape, x, layer->k, NULL);
     struct pl_variable *v = pl_op_linear(tape, x, layer->v, NULL);
-    struct pl_variable *beta = pl_op_linear(tape, x, layer->beta, NULL), *g = NULL;
-    q = pl_op_unit(tape, pl_mixing_conv(&mixing, q, layer->filters.q, true, "conv_q"),
-                   delta.key_dim);
-    k = pl_op_unit(tape, pl_mixing_conv(&mixing, k, layer->filters.k, true, "conv_k"),
-                   delta.key_dim);
+    struct pl_variable *beta = pl_op_linear(tape, x, layer->beta, NULL), *decay = NULL;
+    q = pl_mixing_unit(&mixing, q, layer->filters.q, delta.key_dim, "conv_q");
+    k = pl_mixing_unit(&mixing, k, layer->filters.k, delta.key_dim, "conv_k");
     v = pl_mixing_conv(&mixing, v, layer->filters.v, true, "conv_v");
     beta = pl_op_activate(tape, beta, PL_SIGMOID, options->neg_eigval ? 2 : 1);
-    if (layer->decay) {
-        g = pl_op_decay(tape, pl_op_linear(tape, x, layer->decay, NULL), layer->fading.a_log,
-                        layer->fading.step);
-        if (!g)
-            return NULL;
-    }
-    struct pl_variable *o = pl_mixing_delta(&mixing, &delta, q, k, v, beta, g);
+    if (layer->decay)
+        decay = pl_op_linear(tape, x, layer->decay, NULL);
+    struct pl_variable *o = pl_mixing_delta(&mixing, &delta, q, k, v, beta, &layer->fading, decay);
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 

@@ -158,12 +158,9 @@ static struct pl_variable *add_buffer(struct pl_context *context, struct pl_imag
                                       enum pl_init init, int64_t channels, const char *name,
                                       const char *what)
 {
-    struct pl_parameters *parameters = &net->parameters;
-    struct pl_variable *variable =
-        pl_parameter_add(context, parameters, init, PL_DIMS(channels), "%s.%s", name, what);
-    if (variable)
-        parameters->items[parameters->count - 1]->frozen = true;
-    return variable;
+    const struct pl_parameter buffer = {.init = init, .frozen = true};
+    return pl_parameter_add_like(context, &net->parameters, &buffer, PL_DIMS(channels), "%s.%s",
+                                 name, what);
 }
 
 enum pl_status pl_image_norm(struct pl_context *context, struct pl_image_net *net, int64_t channels,

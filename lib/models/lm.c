@@ -248,8 +248,8 @@ struct pl_variable *pl_lm_forward(struct pl_pass *pass, const int32_t *ids)
     const struct pl_lm_options *options = pl_lm_options(lm);
     struct pl_tape *tape = pass->tape;
     const int64_t rows = pass->rows.starts[pass->rows.count];
-    pass->routers = pl_tape_new(tape, options->layers, sizeof(struct pl_variable *));
-    struct pl_variable *h = pass->routers ? pl_op_embed(tape, ids, rows, lm->embeddings) : NULL;
+    pass->routes = pl_tape_new(tape, options->layers, sizeof *pass->routes);
+    struct pl_variable *h = pass->routes ? pl_op_embed(tape, ids, rows, lm->embeddings) : NULL;
     if (h && lm->positions)
         h = pl_op_add(tape, h, embed_positions(pass), 1);
     h = h ? run_layers(pass, h) : NULL;

@@ -16,6 +16,7 @@
 #include "autograd/parameters.h"
 #include "cli/option.h"
 #include "models/registry.h"
+#include "nn/route.h"
 #include "nn/rows.h"
 #include "nn/state.h"
 
@@ -38,7 +39,7 @@ struct pl_pass {
     const struct pl_lm *lm;
     struct pl_rows rows;
     struct pl_state *state;        /* NULL: sequences start fresh and nobody continues them */
-    struct pl_variable **routers;  /* [layers]: logits of routers, for the auxiliary loss: they
+    struct pl_route *routes;       /* [layers], of mixers that route, for the auxiliary loss: they
                                       stay only if the tape records */
     int64_t *routed;               /* NULL, or [layers, memories]: tokens sent to each are added */
     struct pl_variable *auxiliary; /* a further loss that training adds, or NULL; after the pass */
@@ -64,7 +65,7 @@ struct pl_mixer {
     /* x [N, dim] -> [N, dim]; state items are named "layer.L.S" and so on. */
     struct pl_variable *(*forward)(struct pl_pass *pass, const void *layer, int64_t index,
                                    struct pl_variable *x);
-    /* NULL, or what is left to do after the last layer: from the routers to pass->auxiliary. */
+    /* NULL, or what is left to do after the last layer: from the routes to pass->auxiliary. */
     enum pl_status (*finish)(struct pl_pass *pass);
     /* NULL, or the memories of a layer that its tokens are routed to. */
     int64_t (*memories)(const void *options);

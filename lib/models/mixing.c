@@ -91,16 +91,15 @@ bool pl_fading_declare(struct pl_context *context, struct pl_parameters *paramet
                        struct pl_fading *fading)
 {
     const bool drawn = half_life <= 0;
+    const struct pl_parameter step = {.init = drawn ? PL_INIT_STEP : PL_INIT_HALF_LIVES,
+                                      .half_life = half_life};
     fading->a_log = pl_parameter_add(context, parameters, drawn ? PL_INIT_DECAY : PL_INIT_ZERO,
                                      PL_DIMS(heads), "%s.A_log", prefix);
     if (!fading->a_log)
         return false;
-    fading->step = pl_parameter_add(context, parameters, drawn ? PL_INIT_STEP : PL_INIT_HALF_LIVES,
-                                    PL_DIMS(heads), "%s.dt_bias", prefix);
-    if (!fading->step)
-        return false;
-    parameters->items[parameters->count - 1]->half_life = half_life;
-    return true;
+    fading->step =
+        pl_parameter_add_like(context, parameters, &step, PL_DIMS(heads), "%s.dt_bias", prefix);
+    return fading->step != NULL;
 }
 
 /* ---- Forward -------------------------------------------------------------------------------- */
@@ -128,13 +127,25 @@ struct pl_variable *pl_mixing_conv(const struct pl_mixing *mixing, struct pl_var
     return pl_op_short_conv(pass->tape, &mixing->rows, x, filter, silu, cache);
 }
 
+struct pl_variable *pl_mixing_unit(const struct pl_mixing *mixing, struct pl_variable *x,
+                                   struct pl_variable *filter, int64_t width, const char *name)
+{
+    return pl_op_unit(mixing->pass->tape, pl_mixing_conv(mixing, x, filter, true, name), width);
+}
+
 struct pl_variable *pl_mixing_delta(const struct pl_mixing *mixing, const struct pl_delta *delta,
                                     struct pl_variable *q, struct pl_variable *k,
                                     struct pl_variable *v, struct pl_variable *beta,
-                                    struct pl_variable *g)
+                                    const struct pl_fading *fading, struct pl_variable *decay)
 {
     struct pl_pass *pass = mixing->pass;
     const struct pl_rows *rows = &mixing->rows;
+    struct pl_variable *g = NULL;
+    if (fading->a_log) {
+        g = pl_op_decay(pass->tape, decay, fading->a_log, fading->step);
+        if (!g)
+            return NULL;
+    }
     if (!pass->state)
         return pl_op_delta(pass->tape, delta, rows, q, k, v, beta, g, NULL, NULL);
     const int64_t *dims =

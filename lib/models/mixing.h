@@ -36,7 +36,7 @@ bool pl_filters_declare(struct pl_context *context, struct pl_parameters *parame
                         const char *prefix, int64_t taps, int64_t q, int64_t k, int64_t v,
                         struct pl_filters *filters) PL_MUST_CHECK;
 
-/* The constants of the decay of a gated delta rule, one of each a head. */
+/* The constants of the decay of a gated delta rule, one of each a head; NULL: it has none. */
 struct pl_fading {
     struct pl_variable *a_log, *step;
 };
@@ -77,11 +77,18 @@ struct pl_mixing pl_mixing_of(struct pl_pass *pass, int64_t layer);
 struct pl_variable *pl_mixing_conv(const struct pl_mixing *mixing, struct pl_variable *x,
                                    struct pl_variable *filter, bool silu, const char *name);
 
-/* pl_op_delta, or with a state pl_op_delta_carry on its item "S". */
+/* Queries or keys for a delta rule: x behind its convolution and SiLU, each head of that width made
+ * of length 1. */
+struct pl_variable *pl_mixing_unit(const struct pl_mixing *mixing, struct pl_variable *x,
+                                   struct pl_variable *filter, int64_t width, const char *name);
+
+/* pl_op_delta, or with a state pl_op_delta_carry on its item "S".  decay, linear in the layer's
+ * input, becomes log decays by the constants of fading; where these were not declared, nothing is
+ * forgotten and decay is not looked at. */
 struct pl_variable *pl_mixing_delta(const struct pl_mixing *mixing, const struct pl_delta *delta,
                                     struct pl_variable *q, struct pl_variable *k,
                                     struct pl_variable *v, struct pl_variable *beta,
-                                    struct pl_variable *g);
+                                    const struct pl_fading *fading, struct pl_variable *decay);
 
 /* Each head's o normalised, times SiLU(W_gate x) unless gate is NULL, and mapped to the width of
  * the model. */

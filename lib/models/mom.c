@@ -11,7 +11,6 @@
  * follows: no token is dropped, no convolution looks into another memory. */
 #include "models/mixers.h"
 
-#include <stddef.h>
 #include <stdio.h>
 
 #include "models/mixing.h"
@@ -54,9 +53,11 @@ const struct pl_option pl_mom_options[] = {
     PL_OPTIONS_END,
 };
 
-/* What makes keys, values, beta and decay of the rows of a memory. */
+/* What a memory makes of a row, by a weight each. */
+enum { KEY, VALUE, BETA, DECAY, PROJECTIONS };
+
 struct memory {
-    struct pl_variable *k, *v, *beta, *decay;
+    struct pl_variable *weights[PROJECTIONS];
 };
 
 struct layer {
@@ -106,24 +107,22 @@ static bool declare_memory(struct pl_context *context, struct pl_parameters *par
                            struct memory *memory)
 {
     const struct pl_delta delta = shape(options);
-    const struct {
-        const char *letter;
-        int64_t width;
-        struct pl_variable **to;
-    } parts[] = {{"k", delta.heads * delta.key_dim, &memory->k},
-                 {"v", delta.heads * delta.value_dim, &memory->v},
-                 {"b", delta.heads, &memory->beta},
-                 {"a", delta.heads, &memory->decay}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    static const char letters[PROJECTIONS] = {
+        [KEY] = 'k', [VALUE] = 'v', [BETA] = 'b', [DECAY] = 'a'};
+    const int64_t widths[PROJECTIONS] = {[KEY] = delta.heads * delta.key_dim,
+                                         [VALUE] = delta.heads * delta.value_dim,
+                                         [BETA] = delta.heads,
+                                         [DECAY] = delta.heads};
+    for (int i = 0; i < PROJECTIONS; i++) {
         char name[32];
         if (index < 0)
-            snprintf(name, sizeof name, "shared_%s", parts[i].letter);
+            snprintf(name, sizeof name, "shared_%c", letters[i]);
         else
-            snprintf(name, sizeof name, "%s_proj.%lld", parts[i].letter, (long long)index);
-        *parts[i].to = pl_parameter_add(context, parameters, PL_INIT_NORMAL,
-                                        PL_DIMS(parts[i].width, options->lm.dim), "%s.%s.weight",
-                                        prefix, name);
-        if (!*parts[i].to)
+            snprintf(name, sizeof name, "%c_proj.%lld", letters[i], (long long)index);
+        memory->weights[i] =
+            pl_parameter_add(context, parameters, PL_INIT_NORMAL,
+                             PL_DIMS(widths[i], options->lm.dim), "%s.%s.weight", prefix, name);
+        if (!memory->weights[i])
             return false;
     }
     return true;
@@ -172,34 +171,33 @@ static void *declare(struct pl_context *context, struct pl_parameters *parameter
 
 /* Rows before convolution: what they ask, and what they write and how. */
 struct inputs {
-    struct pl_variable *q, *k, *v, *beta, *decay;
+    struct pl_variable *q, *projected[PROJECTIONS];
 };
 
 static struct inputs project(struct pl_tape *tape, const struct memory *memory,
                              struct pl_variable *x, struct pl_variable *q)
 {
-    return (struct inputs){
-        q, pl_op_linear(tape, x, memory->k, NULL), pl_op_linear(tape, x, memory->v, NULL),
-        pl_op_linear(tape, x, memory->beta, NULL), pl_op_linear(tape, x, memory->decay, NULL)};
+    struct inputs in = {.q = q};
+    for (int i = 0; i < PROJECTIONS; i++)
+        in.projected[i] = pl_op_linear(tape, x, memory->weights[i], NULL);
+    return in;
 }
 
-/* Rows that are routed, those of each memory through the weight at `offset` in its own. */
-static struct pl_variable *project_each(struct pl_tape *tape, const struct layer *layer,
+/* One projection of rows that are routed, those of each memory through its own weight. */
+static struct pl_variable *project_each(struct pl_tape *tape, const struct memory *memories,
                                         const struct pl_route *route, struct pl_variable *x,
-                                        size_t offset)
+                                        int projection)
 {
-#define WEIGHT_OF(m) (*(struct pl_variable **)((char *)&layer->memories[m] + offset))
     int64_t batch = route->rows.count / route->memories;
-    struct pl_variable *out =
-        x ? pl_tape_matrix(tape, true, pl_variable_rows(x), pl_variable_rows(WEIGHT_OF(0))) : NULL;
+    int64_t width = pl_variable_rows(memories[0].weights[projection]);
+    struct pl_variable *out = x ? pl_tape_matrix(tape, true, pl_variable_rows(x), width) : NULL;
     for (int64_t m = 0; out && m < route->memories; m++) {
         int64_t first = route->rows.starts[m * batch];
         int64_t count = route->rows.starts[(m + 1) * batch] - first;
-        if (pl_op_linear_rows(tape, x, WEIGHT_OF(m), first, count, out))
+        if (pl_op_linear_rows(tape, x, memories[m].weights[projection], first, count, out))
             return NULL;
     }
     return out;
-#undef WEIGHT_OF
 }
 
 /* The same of the rows that are routed.  all: of every token. */
@@ -208,18 +206,10 @@ static struct inputs route_inputs(struct pl_tape *tape, const struct layer *laye
                                   const struct inputs *all)
 {
     struct inputs in = {.q = pl_op_gather(tape, route, all->q)};
-    if (!layer->memories) {
-        in.k = pl_op_gather(tape, route, all->k);
-        in.v = pl_op_gather(tape, route, all->v);
-        in.beta = pl_op_gather(tape, route, all->beta);
-        in.decay = pl_op_gather(tape, route, all->decay);
-        return in;
-    }
-    x = pl_op_gather(tape, route, x);
-    in.k = project_each(tape, layer, route, x, offsetof(struct memory, k));
-    in.v = project_each(tape, layer, route, x, offsetof(struct memory, v));
-    in.beta = project_each(tape, layer, route, x, offsetof(struct memory, beta));
-    in.decay = project_each(tape, layer, route, x, offsetof(struct memory, decay));
+    x = layer->memories ? pl_op_gather(tape, route, x) : NULL;
+    for (int i = 0; i < PROJECTIONS; i++)
+        in.projected[i] = layer->memories ? project_each(tape, layer->memories, route, x, i)
+                                          : pl_op_gather(tape, route, all->projected[i]);
     return in;
 }
 
@@ -229,15 +219,13 @@ static struct pl_variable *remember(const struct pl_mixing *mixing, const struct
 {
     const struct pl_delta delta = shape(mixing->pass->lm->options);
     struct pl_tape *tape = mixing->pass->tape;
-    struct pl_variable *q = pl_mixing_conv(mixing, in.q, layer->filters.q, true, "conv_q");
-    struct pl_variable *k = pl_mixing_conv(mixing, in.k, layer->filters.k, true, "conv_k");
-    struct pl_variable *v = pl_mixing_conv(mixing, in.v, layer->filters.v, true, "conv_v");
-    struct pl_variable *g = pl_op_decay(tape, in.decay, layer->fading.a_log, layer->fading.step);
-    if (!g)
-        return NULL;
-    return pl_mixing_delta(mixing, &delta, pl_op_unit(tape, q, delta.key_dim),
-                           pl_op_unit(tape, k, delta.key_dim), v,
-                           pl_op_activate(tape, in.beta, PL_SIGMOID, 1), g);
+    struct pl_variable *q = pl_mixing_unit(mixing, in.q, layer->filters.q, delta.key_dim, "conv_q");
+    struct pl_variable *k =
+        pl_mixing_unit(mixing, in.projected[KEY], layer->filters.k, delta.key_dim, "conv_k");
+    struct pl_variable *v =
+        pl_mixing_conv(mixing, in.projected[VALUE], layer->filters.v, true, "conv_v");
+    struct pl_variable *beta = pl_op_activate(tape, in.projected[BETA], PL_SIGMOID, 1);
+    return pl_mixing_delta(mixing, &delta, q, k, v, beta, &layer->fading, in.projected[DECAY]);
 }
 
 static struct pl_variable *forward(struct pl_pass *pass, const void *parameters, int64_t index,
@@ -248,26 +236,26 @@ static struct pl_variable *forward(struct pl_pass *pass, const void *parameters,
     struct pl_tape *tape = pass->tape;
     struct pl_mixing mixing = pl_mixing_of(pass, index), over_all = mixing;
     struct pl_variable *shared = NULL;
-    struct pl_route route;
-    pass->routers[index] = pl_op_linear(tape, x, layer->router, NULL);
-    if (pl_op_route(tape, pass->routers[index], &pass->rows, options->topk, &route)) {
+    struct pl_route *route = &pass->routes[index];
+    struct pl_variable *logits = pl_op_linear(tape, x, layer->router, NULL);
+    if (pl_op_route(tape, logits, &pass->rows, options->topk, route)) {
         pl_fail_at(tape->context, "layer %lld", (long long)index);
         return NULL;
     }
-    for (int64_t i = 0; pass->routed && i < route.tokens * route.top; i++)
-        pass->routed[index * route.memories + route.chosen[i]]++;
+    for (int64_t i = 0; pass->routed && i < route->tokens * route->top; i++)
+        pass->routed[index * route->memories + route->chosen[i]]++;
     struct inputs all = {.q = pl_op_linear(tape, x, layer->q, NULL)};
-    if (layer->shared.k)
+    if (layer->shared.weights[KEY])
         all = project(tape, &layer->shared, x, all.q);
-    mixing.rows = route.rows;
-    struct pl_variable *o = remember(&mixing, layer, route_inputs(tape, layer, &route, x, &all));
+    mixing.rows = route->rows;
+    struct pl_variable *o = remember(&mixing, layer, route_inputs(tape, layer, route, x, &all));
     if (options->shared) {
         snprintf(over_all.prefix, sizeof over_all.prefix, "layer.%lld.shared", (long long)index);
         shared = remember(&over_all, layer, all);
         if (!shared)
             return NULL;
     }
-    o = pl_op_combine(tape, &route, o, shared);
+    o = pl_op_combine(tape, route, o, shared);
     return pl_mixing_out(pass, x, o, layer->norm, layer->gate, layer->out);
 }
 
@@ -277,7 +265,7 @@ static enum pl_status finish(struct pl_pass *pass)
     const struct options *options = pass->lm->options;
     if (!pass->tape->recording || options->aux <= 0 || options->lm.layers == 0)
         return PL_OK;
-    pass->auxiliary = pl_op_balance(pass->tape, pass->routers, options->lm.layers, options->topk,
+    pass->auxiliary = pl_op_balance(pass->tape, pass->routes, options->lm.layers,
                                     options->aux_mode == LAYERWISE, options->aux);
     return pass->auxiliary ? PL_OK : pass->tape->context->status;
 }

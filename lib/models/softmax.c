@@ -113,6 +113,7 @@ struct pl_softmax_heads pl_softmax_turn(struct pl_pass *pass,
         .low = options->rope_low,
         .high = options->rope_high,
         .amplitude = options->rope_amplitude,
+        .carried = pass->state != NULL,
     };
     const int64_t first = pass->state ? pass->state->position : 0;
     if (options->positions > 0)

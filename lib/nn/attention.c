@@ -17,6 +17,7 @@
 #include "nn/attention.h"
 
 #include "autograd/kernels.h"
+#include "base/order.h"
 #include "nn/attention_tile.h"
 
 enum { TILE = PL_ATTENTION_TILE, FEW_ROWS = 4 };
@@ -41,16 +42,6 @@ struct head {
     int64_t q_stride, k_stride;
     int64_t first, index; /* row of the sequence and head of norms and dots */
 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t larger(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
 
 static struct head head_at(const struct job *job, int64_t sequence, int64_t index)
 {
@@ -92,7 +83,7 @@ static int64_t round_up(int64_t count)
 static int64_t first_key(const struct job *job, int64_t position)
 {
     int64_t window = job->attention.window;
-    return window > 0 ? larger(position - window + 1, 0) : 0;
+    return window > 0 ? pl_larger(position - window + 1, 0) : 0;
 }
 
 /* The scores of a tile, of queries from row i on and keys from column j on. */
@@ -100,8 +91,8 @@ static void score(const struct job *job, const struct head *head, int64_t i, int
                   const pl_real *columns, pl_real *scores)
 {
     int64_t dim = job->attention.head_dim;
-    struct pl_attention_view view = {head->past + i, j, smaller(TILE, head->rows - i),
-                                     smaller(TILE, head->keys - j), job->attention.window};
+    struct pl_attention_view view = {head->past + i, j, pl_smaller(TILE, head->rows - i),
+                                     pl_smaller(TILE, head->keys - j), job->attention.window};
     int64_t last = view.query + view.rows - 1;
 
     pl_gemm(false, false, view.rows, view.columns, dim, scale_of(job), head->q + i * head->q_stride,
@@ -122,20 +113,20 @@ static int64_t forward_size(const struct job *job)
 static void block_forward(const struct job *job, const struct head *head, int64_t i,
                           const pl_real *columns, pl_real *scratch)
 {
-    int64_t dim = job->attention.head_dim, rows = smaller(TILE, head->rows - i);
+    int64_t dim = job->attention.head_dim, rows = pl_smaller(TILE, head->rows - i);
     pl_real *scores = scratch, *out = scores + TILE * TILE, *top = out + TILE * dim;
     pl_real *sum = top + TILE;
     int64_t position = head->past + i;
 
     memset(out, 0, (size_t)(TILE * dim) * sizeof *out);
     for (int64_t row = 0; row < rows; row++) {
-        top[row] = (pl_real)-1e30;
+        top[row] = PL_ATTENTION_UNSEEN;
         sum[row] = 0;
     }
     for (int64_t j = first_key(job, position) / TILE * TILE; j < position + rows; j += TILE) {
         score(job, head, i, j, columns + j * dim, scores);
         pl_attention_soften(rows, dim, scores, top, sum, out);
-        pl_gemm(false, false, rows, dim, smaller(TILE, head->keys - j), 1, scores, TILE,
+        pl_gemm(false, false, rows, dim, pl_smaller(TILE, head->keys - j), 1, scores, TILE,
                 head->v + j * head->k_stride, head->k_stride, 1, out, dim);
     }
     for (int64_t row = 0; row < rows; row++) {
@@ -165,7 +156,7 @@ static enum pl_status head_forward(struct pl_context *context, void *argument, i
         return PL_OK;
     }
     for (int64_t j = 0; j < head.keys; j += TILE)
-        pl_real_transpose(smaller(TILE, head.keys - j), dim, head.k + j * head.k_stride,
+        pl_real_transpose(pl_smaller(TILE, head.keys - j), dim, head.k + j * head.k_stride,
                           head.k_stride, columns + j * dim, TILE);
     for (int64_t i = 0; i < head.rows; i += TILE)
         block_forward(job, &head, i, columns, columns + job->longest * dim);
@@ -201,7 +192,7 @@ static void tile_backward(const struct job *job, const struct head *head, const 
                           int64_t i, int64_t j)
 {
     int64_t dim = job->attention.head_dim, heads = job->attention.heads;
-    int64_t rows = smaller(TILE, head->rows - i), columns = smaller(TILE, head->keys - j);
+    int64_t rows = pl_smaller(TILE, head->rows - i), columns = pl_smaller(TILE, head->keys - j);
     int64_t at = (head->first + i) * heads + head->index, stride = head->q_stride;
     const pl_real *q = head->q + i * stride;
     const pl_real *dout = job->o->gradient + (head->o - job->o->value) + i * stride;
@@ -238,8 +229,8 @@ static void keys_backward(const struct job *job, const struct tile *tile, int64_
     int64_t dim = job->attention.head_dim, window = job->attention.window;
     int64_t group = job->attention.heads / job->attention.kv_heads;
     struct head head = head_at(job, sequence, kv_head * group);
-    int64_t columns = smaller(TILE, head.keys - j);
-    int64_t end = window > 0 ? smaller(head.rows, j + TILE - 1 + window) : head.rows;
+    int64_t columns = pl_smaller(TILE, head.keys - j);
+    int64_t end = window > 0 ? pl_smaller(head.rows, j + TILE - 1 + window) : head.rows;
     const pl_real *keys = head.k + j * head.k_stride, *values = head.v + j * head.k_stride;
 
     pl_real_transpose(columns, dim, keys, head.k_stride, tile->keys, TILE);
@@ -331,7 +322,11 @@ struct pl_variable *pl_op_attention(struct pl_tape *tape, const struct pl_attent
     job.o = pl_tape_matrix(tape, wanted, count, attention->heads * attention->head_dim);
     if (!job.o)
         return NULL;
-    if (wanted && tape->recording) {
+    if (job.o->gradient && cache) {
+        pl_fail(tape->context, PL_USAGE, "attention that continues a sequence has no gradient");
+        return NULL;
+    }
+    if (job.o->gradient) {
         job.norms = pl_tape_take(tape, count * attention->heads, sizeof *job.norms);
         if (!job.norms)
             return NULL;
@@ -341,7 +336,7 @@ struct pl_variable *pl_op_attention(struct pl_tape *tape, const struct pl_attent
         extend_cache(&job);
     }
     for (int64_t i = 0; i < rows->count; i++)
-        job.longest = larger(job.longest, rows->starts[i + 1] - rows->starts[i]);
+        job.longest = pl_larger(job.longest, rows->starts[i + 1] - rows->starts[i]);
     job.decode = cache && job.longest <= FEW_ROWS;
     job.longest = round_up(job.longest + job.cache.past);
     if (take_scratch(tape, &job, job.decode ? 0 : forward_size(&job)) ||

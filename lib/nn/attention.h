@@ -23,8 +23,7 @@ struct pl_attention_cache {
 enum pl_rope_scaling {
     PL_ROPE_PLAIN,   /* left as they are */
     PL_ROPE_LINEAR,  /* f_i / factor (Chen and others: Position Interpolation, arXiv 2306.15595) */
-    PL_ROPE_DYNAMIC, /* a base that grows with the rows at hand once these are more than `original`
-                      */
+    PL_ROPE_DYNAMIC, /* a base that grows with the rows of a sequence beyond `original` */
     PL_ROPE_LLAMA3,  /* long waves divided by factor, short ones kept, a ramp between (Llama 3.1) */
     PL_ROPE_YARN     /* a ramp over the channels, and sines and cosines scaled (Peng and others:
                         YaRN, arXiv 2309.00071) */
@@ -40,17 +39,21 @@ struct pl_rope {
     double low, high; /* llama3, yarn: turns in `original` rows up to which a frequency is divided,
                          and from which on it is kept */
     double amplitude; /* yarn: of sines and cosines; 0: 0.1 ln(factor) + 1 */
+    bool carried;     /* dynamic: sequences come in pieces, how many rows will follow is not known,
+                         and the base of a row is that for the rows up to it; else all rows of a
+                         sequence have the base for its length */
 };
 
 /* Turns each pair of channels of a head by position * f_i: pairs are (i, i + head_dim / 2).  x [N,
- * heads head_dim]; row t of a sequence stands at position first + t.  (Su and others: RoFormer,
- * 2021, arXiv 2104.09864) */
+ * heads head_dim]; row t of a sequence stands at position first + t.  What a row becomes depends
+ * neither on the other sequences nor on where pieces end.  (Su and others: RoFormer, 2021, arXiv
+ * 2104.09864) */
 struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rope *rope,
                                const struct pl_rows *rows, struct pl_variable *x, int64_t first);
 
 /* softmax(q k' / sqrt(head_dim)) v over the rows of each sequence up to the row itself, in blocks
  * with a running maximum: memory is linear in the rows.  q [N, heads head_dim], k and v [N,
- * kv_heads head_dim]; cache may be NULL. */
+ * kv_heads head_dim].  cache: NULL, or what comes before (inference only). */
 struct pl_variable *pl_op_attention(struct pl_tape *tape, const struct pl_attention *attention,
                                     const struct pl_rows *rows, struct pl_variable *q,
                                     struct pl_variable *k, struct pl_variable *v,

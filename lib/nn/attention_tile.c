@@ -6,9 +6,6 @@
 
 enum { TILE = PL_ATTENTION_TILE };
 
-/* Below any score, and finite: the difference of two of them is 0. */
-static const pl_real nothing_seen = (pl_real)-1e30;
-
 void pl_attention_mask(const struct pl_attention_view *view, pl_real *scores)
 {
     for (int64_t i = 0; i < view->rows; i++, scores += TILE) {
@@ -76,7 +73,7 @@ PL_CLONES void pl_attention_one(int64_t dim, int64_t count, pl_real scale, const
                                 const pl_real *k, const pl_real *v, int64_t stride,
                                 pl_real *restrict out)
 {
-    pl_real top = nothing_seen, sum = 0;
+    pl_real top = PL_ATTENTION_UNSEEN, sum = 0;
     memset(out, 0, (size_t)dim * sizeof *out);
     for (int64_t from = 0; from < count; from += TILE, k += TILE * stride, v += TILE * stride) {
         int64_t columns = count - from < TILE ? count - from : TILE;

@@ -7,6 +7,10 @@
 
 enum { PL_ATTENTION_TILE = 64 };
 
+/* The top of a row that has seen no key yet: below any score, and finite, so that the difference of
+ * two of them is 0. */
+#define PL_ATTENTION_UNSEEN ((pl_real)-1e30)
+
 /* Which keys a tile's rows see.  Row i stands at position query + i, column j at key + j; a row
  * sees the `window` positions that end with its own (0: all up to it). */
 struct pl_attention_view {

@@ -4,18 +4,37 @@
  * With F_m the number of choices of memory m by N tokens, divided by N, and P the softmax of the
  * logits: loss = M sum_m F_m mean_t P_tm, and back, F held constant,
  *
- *     d logit_tm = M / N P_tm (F_m - sum_n F_n P_tn). */
+ *     d logit_tm = M / N P_tm (F_m - sum_n F_n P_tn).
+ *
+ * The choices are counted as the routes have them, so that what is balanced is what happened.  P
+ * costs M exponentials a token; blocks of tokens keep their sums of it, which are joined in their
+ * order, and make it again on the way back. */
 #include "nn/route.h"
 
 #include "autograd/kernels.h"
 
 struct balance {
-    struct pl_variable **logits, *out;
-    int64_t layers, memories, top;
-    bool by_layer;
-    double scale;  /* of the loss of a group: of all layers, or of one */
-    double *share; /* [layers, memories]: F of the layer's group */
+    const struct pl_route *routes; /* [layers] */
+    struct pl_variable *out;
+    int64_t layers, groups; /* groups: as many, or 1, all layers together */
+    int64_t tokens, memories, top;
+    int64_t block, blocks; /* tokens of a block, blocks of a layer */
+    double scale;          /* of the loss of a group */
+    double *share;         /* [groups, memories]: F */
+    double *sums;          /* [layers blocks, memories]: of P over a block; forward only */
+    double *p;             /* [slots, memories] */
 };
+
+static int64_t group_of(const struct balance *balance, int64_t layer)
+{
+    return balance->groups > 1 ? layer : 0;
+}
+
+/* Tokens of a group. */
+static double group_tokens(const struct balance *balance)
+{
+    return fmax((double)(balance->layers / balance->groups * balance->tokens), 1);
+}
 
 /* softmax in double */
 static void soften(const pl_real *logits, int64_t count, double *p)
@@ -29,98 +48,106 @@ static void soften(const pl_real *logits, int64_t count, double *p)
         p[m] /= sum;
 }
 
-/* Adds 1 for each of the `top` largest; ties go to the lower place, as they do in routing. */
-static void count_choice(const pl_real *logits, int64_t memories, int64_t top, double *share)
+static void count_choices(const struct balance *balance)
 {
-    for (int64_t m = 0; m < memories; m++) {
-        int64_t before = 0;
-        for (int64_t n = 0; n < memories; n++)
-            before += logits[n] > logits[m] || (logits[n] == logits[m] && n < m);
-        share[m] += before < top;
-    }
-}
-
-/* Tokens of the layer's group. */
-static double group_tokens(const struct balance *balance, int64_t layer)
-{
-    double count = 0;
-    for (int64_t l = 0; l < balance->layers; l++)
-        if (!balance->by_layer || l == layer)
-            count += (double)pl_variable_rows(balance->logits[l]);
-    return fmax(count, 1);
-}
-
-/* Fills share, with mean [layers, memories] as the sums of P. */
-static void add_up(const struct balance *balance, double *mean, double *p)
-{
-    int64_t memories = balance->memories;
     for (int64_t l = 0; l < balance->layers; l++) {
-        const struct pl_variable *logits = balance->logits[l];
-        int64_t group = balance->by_layer ? l : 0;
-        for (int64_t i = 0; i < logits->count; i += memories) {
-            count_choice(logits->value + i, memories, balance->top,
-                         balance->share + group * memories);
-            soften(logits->value + i, memories, p);
-            for (int64_t m = 0; m < memories; m++)
-                mean[group * memories + m] += p[m];
-        }
+        double *share = balance->share + group_of(balance, l) * balance->memories;
+        for (int64_t i = 0; i < balance->tokens * balance->top; i++)
+            share[balance->routes[l].chosen[i]]++;
     }
+    for (int64_t i = 0; i < balance->groups * balance->memories; i++)
+        balance->share[i] /= group_tokens(balance);
 }
 
-static enum pl_status balance_back(struct pl_tape *tape, void *saved)
+static enum pl_status sum_block(struct pl_context *context, void *job, int64_t item)
 {
-    const struct balance *balance = saved;
+    const struct balance *balance = job;
+    const struct pl_variable *logits = balance->routes[item / balance->blocks].logits;
+    struct pl_span span = pl_block_span(item % balance->blocks, balance->block, balance->tokens);
     int64_t memories = balance->memories;
-    double *p = pl_tape_take(tape, memories, sizeof *p);
-    if (!p)
-        return tape->context->status;
-    for (int64_t l = 0; l < balance->layers; l++) {
-        struct pl_variable *logits = balance->logits[l];
-        const double *share = balance->share + (balance->by_layer ? l : 0) * memories;
-        double factor = (double)balance->out->gradient[0] * balance->scale * (double)memories /
-                        group_tokens(balance, l);
-        for (int64_t i = 0; logits->gradient && i < logits->count; i += memories) {
-            double sum = 0;
-            soften(logits->value + i, memories, p);
-            for (int64_t m = 0; m < memories; m++)
-                sum += share[m] * p[m];
-            for (int64_t m = 0; m < memories; m++)
-                logits->gradient[i + m] += (pl_real)(factor * p[m] * (share[m] - sum));
-        }
+    double *sums = balance->sums + item * memories, *p = balance->p + context->slot * memories;
+    for (int64_t t = span.begin; t < span.end; t++) {
+        soften(logits->value + t * memories, memories, p);
+        for (int64_t m = 0; m < memories; m++)
+            sums[m] += p[m];
     }
     return PL_OK;
 }
 
-struct pl_variable *pl_op_balance(struct pl_tape *tape, struct pl_variable *const *logits,
-                                  int64_t layers, int64_t top, bool by_layer, double scale)
+static enum pl_status back_block(struct pl_context *context, void *job, int64_t item)
+{
+    const struct balance *balance = job;
+    int64_t memories = balance->memories, layer = item / balance->blocks;
+    const struct pl_variable *logits = balance->routes[layer].logits;
+    struct pl_span span = pl_block_span(item % balance->blocks, balance->block, balance->tokens);
+    const double *share = balance->share + group_of(balance, layer) * memories;
+    double *p = balance->p + context->slot * memories;
+    double factor = (double)balance->out->gradient[0] * balance->scale * (double)memories /
+                    group_tokens(balance);
+    for (int64_t t = span.begin; logits->gradient && t < span.end; t++) {
+        pl_real *d_logits = logits->gradient + t * memories;
+        double sum = 0;
+        soften(logits->value + t * memories, memories, p);
+        for (int64_t m = 0; m < memories; m++)
+            sum += share[m] * p[m];
+        for (int64_t m = 0; m < memories; m++)
+            d_logits[m] += (pl_real)(factor * p[m] * (share[m] - sum));
+    }
+    return PL_OK;
+}
+
+static enum pl_status run(struct pl_tape *tape, struct balance *balance, pl_block_fn *block)
+{
+    balance->p = pl_tape_take(tape, pl_parallel_threads(tape->context) * balance->memories,
+                              sizeof *balance->p);
+    if (!balance->p)
+        return tape->context->status;
+    return pl_parallel(tape->context, balance->layers * balance->blocks, block, balance);
+}
+
+static enum pl_status balance_back(struct pl_tape *tape, void *saved)
+{
+    return run(tape, saved, back_block);
+}
+
+/* The loss of all groups, from the sums of the blocks. */
+static double add_up(const struct balance *balance)
+{
+    int64_t memories = balance->memories;
+    double total = 0;
+    for (int64_t i = 0; i < balance->layers * balance->blocks; i++) {
+        int64_t group = group_of(balance, i / balance->blocks);
+        for (int64_t m = 0; m < memories; m++)
+            total += balance->share[group * memories + m] * balance->sums[i * memories + m];
+    }
+    return balance->scale * (double)memories * total / group_tokens(balance);
+}
+
+struct pl_variable *pl_op_balance(struct pl_tape *tape, const struct pl_route *routes,
+                                  int64_t layers, bool by_layer, double scale)
 {
     bool gradient = false;
-    for (int64_t l = 0; l < layers; l++) {
-        if (!logits[l])
-            return NULL;
-        gradient = gradient || logits[l]->gradient;
-    }
-    int64_t memories = pl_variable_width(logits[0]), groups = by_layer ? layers : 1;
-    struct balance balance = {.layers = layers,
-                              .memories = memories,
-                              .top = top,
-                              .by_layer = by_layer,
-                              .scale = scale / (double)groups};
-    double *mean = pl_tape_new(tape, groups * memories, sizeof *mean), total = 0;
-    double *p = pl_tape_take(tape, memories, sizeof *p);
-    balance.share = pl_tape_new(tape, groups * memories, sizeof *balance.share);
-    balance.logits = pl_tape_take(tape, layers, sizeof *balance.logits);
+    for (int64_t l = 0; l < layers; l++)
+        gradient = gradient || routes[l].logits->gradient;
+    struct balance balance = {.routes = routes,
+                              .layers = layers,
+                              .groups = by_layer ? layers : 1,
+                              .tokens = routes[0].tokens,
+                              .memories = routes[0].memories,
+                              .top = routes[0].top};
+    balance.scale = scale / (double)balance.groups;
+    balance.block = pl_block_rows(balance.memories);
+    balance.blocks = pl_block_count(balance.tokens, balance.block);
+    balance.share = pl_tape_new(tape, balance.groups * balance.memories, sizeof *balance.share);
+    balance.sums =
+        pl_tape_new(tape, layers * balance.blocks * balance.memories, sizeof *balance.sums);
     balance.out = pl_tape_matrix(tape, gradient, 1, 1);
-    if (!mean || !p || !balance.share || !balance.logits || !balance.out)
+    if (!balance.share || !balance.sums || !balance.out)
         return NULL;
-    memcpy(balance.logits, logits, (size_t)layers * sizeof *balance.logits);
-    add_up(&balance, mean, p);
-    for (int64_t i = 0; i < groups * memories; i++) {
-        double tokens = group_tokens(&balance, i / memories);
-        balance.share[i] /= tokens;
-        total += (double)memories * balance.share[i] * mean[i] / tokens;
-    }
-    balance.out->value[0] = (pl_real)(balance.scale * total);
+    count_choices(&balance);
+    if (run(tape, &balance, sum_block))
+        return NULL;
+    balance.out->value[0] = (pl_real)add_up(&balance);
     if (balance.out->gradient && pl_tape_note(tape, balance_back, &balance, sizeof balance))
         return NULL;
     return balance.out;

@@ -33,24 +33,10 @@ struct piece {
     int64_t sequence, begin, end, first, last;
 };
 
-/* The sequence that row is in: the last one that starts at or before it and is not empty. */
-static int64_t find_sequence(const struct pl_rows *rows, int64_t row)
-{
-    int64_t low = 0, high = rows->count;
-    while (high - low > 1) {
-        int64_t middle = (low + high) / 2;
-        if (rows->starts[middle] <= row)
-            low = middle;
-        else
-            high = middle;
-    }
-    return low;
-}
-
 /* The piece at the begin of the span, which is not empty; the span shrinks by it. */
 static struct piece next_piece(const struct conv *conv, struct pl_span *span)
 {
-    int64_t sequence = find_sequence(&conv->rows, span->begin);
+    int64_t sequence = pl_rows_find(&conv->rows, span->begin);
     int64_t last = conv->rows.starts[sequence + 1];
     struct piece piece = {sequence, span->begin, last < span->end ? last : span->end,
                           conv->rows.starts[sequence], last};

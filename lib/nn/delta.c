@@ -8,6 +8,7 @@
  * sequences go first, which keeps threads busy to the end. */
 #include "nn/delta.h"
 
+#include "base/order.h"
 #include "base/parallel.h"
 #include "nn/delta_chunk.h"
 
@@ -31,11 +32,6 @@ struct job {
     int64_t size;
     bool backward;
 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t length_of(const struct pl_rows *rows, int64_t sequence)
 {
@@ -108,7 +104,7 @@ static void forward_head(const struct job *job, int64_t sequence, int64_t value_
         if (job->entries)
             memcpy(job->entries + (c * delta->value_heads + value_head) * size, state,
                    (size_t)size * sizeof *state);
-        pl_delta_chunk_load(&chunk, &in, smaller(delta->chunk, length - t));
+        pl_delta_chunk_load(&chunk, &in, pl_smaller(delta->chunk, length - t));
         pl_delta_chunk_forward(&chunk, &in, state);
     }
 }
@@ -132,7 +128,7 @@ static void backward_head(const struct job *job, int64_t sequence, int64_t value
         int64_t t = (c - job->chunk_starts[sequence]) * delta->chunk;
         struct pl_delta_head in = head_of(job, false, value_head, start + t);
         struct pl_delta_head gradient = head_of(job, true, value_head, start + t);
-        pl_delta_chunk_load(&chunk, &in, smaller(delta->chunk, length - t));
+        pl_delta_chunk_load(&chunk, &in, pl_smaller(delta->chunk, length - t));
         pl_delta_chunk_backward(&chunk, &in, &gradient,
                                 job->entries + (c * delta->value_heads + value_head) * size,
                                 d_state);
@@ -146,7 +142,7 @@ static enum pl_status run_block(struct pl_context *context, void *data, int64_t 
 {
     const struct job *job = data;
     int64_t heads = job->delta.heads, shared = job->delta.value_heads / heads;
-    int64_t last = smaller((block + 1) * job->per_block, job->rows.count * heads);
+    int64_t last = pl_smaller((block + 1) * job->per_block, job->rows.count * heads);
     pl_real *memory = job->memory + context->slot * job->size;
     for (int64_t item = block * job->per_block; item < last; item++)
         for (int64_t i = 0; i < shared; i++) {
@@ -180,7 +176,7 @@ static enum pl_status plan(struct pl_tape *tape, struct job *job)
     int64_t *order = pl_tape_take(tape, count, sizeof *order);
     if (!starts || !order)
         return tape->context->status;
-    delta->chunk = delta->chunk < 1 ? 1 : smaller(delta->chunk, CHUNK_MOST);
+    delta->chunk = delta->chunk < 1 ? 1 : pl_smaller(delta->chunk, CHUNK_MOST);
     starts[0] = 0;
     for (int64_t i = 0; i < count; i++) {
         int64_t length = length_of(&job->rows, i);
@@ -188,7 +184,7 @@ static enum pl_status plan(struct pl_tape *tape, struct job *job)
         if (length > job->longest)
             job->longest = length;
     }
-    job->room = smaller(delta->chunk, job->rows.starts[count]);
+    job->room = pl_smaller(delta->chunk, job->rows.starts[count]);
     sort_by_length(&job->rows, order);
     job->chunk_starts = starts;
     job->order = order;

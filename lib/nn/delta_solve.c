@@ -6,6 +6,7 @@
  * that are alike its entries grow, where substitution takes the steps that the recurrence takes. */
 #include "nn/delta_chunk.h"
 
+#include "base/order.h"
 #include "base/simd.h"
 
 enum {
@@ -54,21 +55,16 @@ PL_CLONES static void solve_tile_back(int64_t rows, int64_t width, int64_t strid
     }
 }
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 void pl_delta_solve(int64_t rows, int64_t width, const pl_real *b, const pl_real *beta,
                     pl_real *residual, pl_real *written)
 {
     for (int64_t i = 0; i < rows; i += TILE) {
-        int64_t count = smaller(TILE, rows - i);
+        int64_t count = pl_smaller(TILE, rows - i);
         if (i > 0)
             pl_gemm(false, false, count, width, i, -1, b + i * rows, rows, written, width, 1,
                     residual + i * width, width);
         for (int64_t c = 0; c < width; c += STRIP)
-            solve_tile(count, smaller(STRIP, width - c), width, b + i * rows + i, rows, beta + i,
+            solve_tile(count, pl_smaller(STRIP, width - c), width, b + i * rows + i, rows, beta + i,
                        residual + i * width + c, written + i * width + c);
     }
 }
@@ -77,13 +73,13 @@ void pl_delta_solve_back(int64_t rows, int64_t width, const pl_real *b, const pl
                          pl_real *d_written, pl_real *d_residual)
 {
     for (int64_t i = (rows - 1) / TILE * TILE; i >= 0; i -= TILE) {
-        int64_t count = smaller(TILE, rows - i), after = i + count;
+        int64_t count = pl_smaller(TILE, rows - i), after = i + count;
         pl_real *z = d_written + i * width, *f = d_residual + i * width;
         if (after < rows)
             pl_gemm(true, false, count, width, rows - after, -1, b + after * rows + i, rows,
                     d_residual + after * width, width, 1, z, width);
         for (int64_t c = 0; c < width; c += STRIP)
-            solve_tile_back(count, smaller(STRIP, width - c), width, b + i * rows + i, rows,
+            solve_tile_back(count, pl_smaller(STRIP, width - c), width, b + i * rows + i, rows,
                             beta + i, z + c, f + c);
     }
 }

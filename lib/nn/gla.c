@@ -37,6 +37,7 @@
  * worked on by one thread, in order. */
 #include "nn/gla.h"
 
+#include "base/order.h"
 #include "base/parallel.h"
 #include "nn/gla_tile.h"
 
@@ -75,11 +76,6 @@ struct head {
     int64_t sequence, index, count;
     int64_t state; /* where its state lies in entry and final */
 };
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 static int64_t row_count(const struct job *job)
 {
@@ -173,7 +169,7 @@ static void move(pl_real **at, int64_t by)
     *at = *at ? *at + by : NULL;
 }
 
-/* The rows behind the first `by`, which may be negative. */
+/* The rows behind the first `by`. */
 static struct pl_gla_rows rows_from(const struct pl_gla_rows *rows, int64_t by)
 {
     struct pl_gla_rows moved = *rows;
@@ -213,20 +209,20 @@ static bool chunk_forward(const struct pl_gla_rows *rows, int64_t count, int64_t
     for (int64_t i = 0; i < chunk->tile_count; i++) {
         int64_t first = chunk->tiles[i], m = chunk->tiles[i + 1] - first;
         const pl_real *queries = chunk->queries + first * dk, *keys = chunk->keys + first * dk;
-        struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, count);
-        int64_t soon = smaller(m, ahead - first);
+        struct pl_gla_rows tile = rows_from(rows, first);
+        int64_t soon = pl_smaller(m, ahead - first);
 
         pl_gla_factor(dk, work->factor, by, tile.g);
-        pl_gla_fetch(next.g, soon, dk, next.k_stride);
+        pl_gla_fetch(tile.g, count, soon, dk, tile.k_stride);
         pl_gla_scale(dk, dv, work->factor, state, state);
         pl_gemm(false, true, m, m, dk, 1, queries, dk, keys, dk, 0, work->scores, m);
-        pl_gla_fetch(next.q, soon, dk, next.q_stride);
+        pl_gla_fetch(tile.q, count, soon, dk, tile.q_stride);
         pl_gla_lower(m, work->scores);
         pl_gemm(false, false, m, dv, dk, 1, queries, dk, state, dv, 0, tile.o, tile.o_stride);
-        pl_gla_fetch(next.k, soon, dk, next.k_stride);
+        pl_gla_fetch(tile.k, count, soon, dk, tile.k_stride);
         pl_gemm(false, false, m, dv, m, 1, work->scores, m, tile.v, tile.v_stride, 1, tile.o,
                 tile.o_stride);
-        pl_gla_fetch(next.v, soon, dv, next.v_stride);
+        pl_gla_fetch(tile.v, count, soon, dv, tile.v_stride);
         pl_gemm(true, false, dk, dv, m, 1, keys, dk, tile.v, tile.v_stride, 1, state, dv);
         by = chunk->decay + (first + m - 1) * dk;
     }
@@ -242,7 +238,7 @@ static bool head_forward(const struct job *job, const struct head *head, struct 
         return pl_gla_steps(&head->rows, head->count, state);
     for (int64_t from = 0; from < head->count; from += job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
-        int64_t count = smaller(job->gla.chunk, head->count - from);
+        int64_t count = pl_smaller(job->gla.chunk, head->count - from);
 
         if (job->states)
             memcpy(chunk_state(job, head, from), state, (size_t)state_size(job) * sizeof *state);
@@ -289,18 +285,18 @@ static void states_backward(const struct pl_gla_rows *rows, struct work *work, c
     pl_real_transpose(dk, dv, entry, dv, work->state, dk);
     for (int64_t i = 0; i < chunk->tile_count; i++) {
         int64_t first = chunk->tiles[i], m = chunk->tiles[i + 1] - first, soon = before ? m : 0;
-        struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, -before);
+        struct pl_gla_rows tile = rows_from(rows, first);
 
         pl_gla_factor(dk, work->factor, by, tile.g);
-        pl_gla_fetch(next.g, soon, dk, next.k_stride);
+        pl_gla_fetch(tile.g, -before, soon, dk, tile.k_stride);
         pl_gla_scale_columns(dv, dk, work->factor, work->state, work->state);
-        pl_gla_fetch(next.q, soon, dk, next.q_stride);
+        pl_gla_fetch(tile.q, -before, soon, dk, tile.q_stride);
         pl_gemm(false, false, m, dk, dv, 1, tile.dout, tile.o_stride, work->state, dk, 0,
                 work->dqueries + first * dk, dk);
-        pl_gla_fetch(next.k, soon, dk, next.k_stride);
+        pl_gla_fetch(tile.k, -before, soon, dk, tile.k_stride);
         pl_gemm(true, false, dv, dk, m, 1, tile.v, tile.v_stride, chunk->keys + first * dk, dk, 1,
                 work->state, dk);
-        pl_gla_fetch(next.v, soon, dv, next.v_stride);
+        pl_gla_fetch(tile.v, -before, soon, dv, tile.v_stride);
         by = chunk->decay + (first + m - 1) * dk;
     }
     pl_real_transpose(dv, dk, work->state, dk, work->turned, dv);
@@ -316,15 +312,15 @@ static void tile_backward(const struct pl_gla_rows *rows, struct work *work, int
     const pl_real *queries = work->chunk.queries + first * dk;
     const pl_real *keys = work->chunk.keys + first * dk;
     pl_real *dqueries = work->dqueries + first * dk, *dkeys = work->dkeys + first * dk;
-    struct pl_gla_rows tile = rows_from(rows, first), next = rows_from(&tile, -before);
+    struct pl_gla_rows tile = rows_from(rows, first);
 
     pl_gla_scale(dk, dv, work->chunk.decay + (first + m - 1) * dk, work->dstate, work->dstate);
-    pl_gla_fetch(next.dout, soon, dv, next.o_stride);
+    pl_gla_fetch(tile.dout, -before, soon, dv, tile.o_stride);
     pl_gemm(false, true, m, m, dv, 1, tile.dout, tile.o_stride, tile.v, tile.v_stride, 0,
             work->dscores, m);
     pl_gla_lower(m, work->dscores);
     if (tile.dv) {
-        pl_gla_fetch(next.dv, soon, dv, next.v_stride);
+        pl_gla_fetch(tile.dv, -before, soon, dv, tile.v_stride);
         pl_gemm(false, true, m, m, dk, 1, queries, dk, keys, dk, 0, work->scores, m);
         pl_gla_lower(m, work->scores);
         pl_gemm(true, false, m, dv, m, 1, work->scores, m, tile.dout, tile.o_stride, 1, tile.dv,
@@ -332,15 +328,15 @@ static void tile_backward(const struct pl_gla_rows *rows, struct work *work, int
         pl_gemm(false, false, m, dv, dk, 1, keys, dk, work->dstate, dv, 1, tile.dv, tile.v_stride);
     }
     if (tile.dq)
-        pl_gla_fetch(tile.dq, m, dk, tile.q_stride);
+        pl_gla_fetch(tile.dq, 0, m, dk, tile.q_stride);
     pl_gemm(true, false, m, dk, m, 1, work->dscores, m, queries, dk, 0, dkeys, dk);
     pl_real_transpose(dk, dv, work->dstate, dv, work->turned, dk);
     pl_gemm(false, false, m, dk, dv, 1, tile.v, tile.v_stride, work->turned, dk, 1, dkeys, dk);
     if (tile.dk)
-        pl_gla_fetch(tile.dk, m, dk, tile.k_stride);
+        pl_gla_fetch(tile.dk, 0, m, dk, tile.k_stride);
     pl_gemm(false, false, m, dk, m, 1, work->dscores, m, keys, dk, 1, dqueries, dk);
     if (tile.dg)
-        pl_gla_fetch(tile.dg, m, dk, tile.k_stride);
+        pl_gla_fetch(tile.dg, 0, m, dk, tile.k_stride);
     pl_gemm(true, false, dk, dv, m, 1, queries, dk, tile.dout, tile.o_stride, 1, work->dstate, dv);
     pl_gla_factor(dk, work->factor, NULL, tile.g);
     pl_gla_scale(dk, dv, work->factor, work->dstate, work->dstate);
@@ -356,7 +352,7 @@ static void head_backward(const struct job *job, const struct head *head, struct
         memset(work->dstate, 0, (size_t)size * sizeof(pl_real));
     for (int64_t from = head->count ? last : -1; from >= 0; from -= job->gla.chunk) {
         struct pl_gla_rows rows = rows_from(&head->rows, from);
-        int64_t count = smaller(job->gla.chunk, head->count - from);
+        int64_t count = pl_smaller(job->gla.chunk, head->count - from);
         int64_t before = from > 0 ? job->gla.chunk : 0;
         const int64_t *tiles = work->chunk.tiles;
 
@@ -397,19 +393,15 @@ static enum pl_status run_item(struct pl_context *context, void *argument, int64
 static enum pl_status run(struct pl_tape *tape, struct job *job)
 {
     struct pl_context *context = tape->context;
-    int threads = context->threads, slots;
+    bool small = row_count(job) * job->gla.heads * state_size(job) < SMALL_WORK;
+    int slots = small ? 1 : pl_parallel_threads(context);
 
-    if (row_count(job) * job->gla.heads * state_size(job) < SMALL_WORK)
-        context->threads = 1;
-    slots = pl_parallel_threads(context);
     job->slot_size = slot_size(job);
     job->scratch = pl_tape_take(tape, slots * job->slot_size, sizeof *job->scratch);
     job->tiles = pl_tape_take(tape, slots * (job->longest + 1), sizeof *job->tiles);
-    enum pl_status status = context->status;
-    if (job->scratch && job->tiles)
-        status = pl_parallel(context, job->rows.count * job->gla.kv_heads, run_item, job);
-    context->threads = threads;
-    return status;
+    if (!job->scratch || !job->tiles)
+        return context->status;
+    return pl_parallel_limit(context, slots, job->rows.count * job->gla.kv_heads, run_item, job);
 }
 
 static enum pl_status backward(struct pl_tape *tape, void *saved)
@@ -430,7 +422,7 @@ static enum pl_status plan_chunks(struct pl_tape *tape, struct job *job, bool st
         return tape->context->status;
     for (int64_t i = 0; i < job->rows.count; i++) {
         int64_t rows = job->rows.starts[i + 1] - job->rows.starts[i];
-        int64_t longest = smaller(rows, job->gla.chunk);
+        int64_t longest = pl_smaller(rows, job->gla.chunk);
         job->chunks[i] = chunks;
         job->longest = longest > job->longest ? longest : job->longest;
         chunks += (rows + job->gla.chunk - 1) / job->gla.chunk;

@@ -34,13 +34,15 @@ struct pl_gla_chunk {
 /* Cuts the rows of a chunk into tiles and decays them.  False when some log decay is above 0. */
 bool pl_gla_prepare(const struct pl_gla_rows *head, int64_t rows, struct pl_gla_chunk *chunk);
 
-/* Asks for rows of so many elements that will be read soon: a head's part of a row is a few cache
- * lines at a distance that the processor does not foresee. */
-static inline void pl_gla_fetch(const pl_real *at, int64_t rows, int64_t width, int64_t stride)
+/* Asks for rows of so many elements that will be read soon, from the row `ahead` of `at` on (it may
+ * lie behind): a head's part of a row is a few cache lines at a distance that the processor does
+ * not foresee.  Where rows is 0 or less there need not be any there. */
+static inline void pl_gla_fetch(const pl_real *at, int64_t ahead, int64_t rows, int64_t width,
+                                int64_t stride)
 {
     enum { LINE = 64 / sizeof(pl_real) };
 
-    for (int64_t i = 0; i < rows; i++)
+    for (int64_t i = ahead; i < ahead + rows; i++)
         for (int64_t c = 0; c < width; c += LINE)
             __builtin_prefetch(at + i * stride + c, 0, 2);
 }

@@ -19,10 +19,11 @@ enum { BLOCK_ROWS = 64 };
 #define PI 3.14159265358979323846
 
 struct job {
+    struct pl_rope rope;
     struct pl_rows rows;
     struct pl_variable *x, *out;
     int64_t half, heads, first;
-    const double *frequencies; /* [half] */
+    const double *frequencies; /* [half]; NULL: they differ from sequence to sequence */
     double amplitude;
     bool backward;
     double *angles; /* for each slot: cosine and sine of the row and of one position, [4, half] */
@@ -105,12 +106,15 @@ PL_CLONES static void turn(int64_t half, double *restrict angles)
     }
 }
 
-static void start(const struct job *job, double *angles, int64_t position)
+/* count: rows that the base is for. */
+static void start(const struct job *job, double *angles, int64_t position, int64_t count)
 {
     int64_t half = job->half;
 
     for (int64_t i = 0; i < half; i++) {
-        double frequency = job->frequencies[i], angle = (double)position * frequency;
+        double frequency =
+            job->frequencies ? job->frequencies[i] : frequency_of(&job->rope, count, i);
+        double angle = (double)position * frequency;
         angles[i] = job->amplitude * cos(angle);
         angles[half + i] = job->amplitude * sin(angle);
         angles[2 * half + i] = cos(frequency);
@@ -140,19 +144,18 @@ PL_CLONES static void turn_row_back(int64_t heads, int64_t half, const pl_real *
         }
 }
 
-/* The sequence that a row is in. */
-static int64_t sequence_of(const struct pl_rows *rows, int64_t row)
+/* The row's cosines and sines, from those of the row before where these are of the same base. */
+static void go_to(const struct job *job, double *angles, int64_t sequence, int64_t row, bool anew)
 {
-    int64_t low = 0, high = rows->count - 1;
+    const int64_t *starts = job->rows.starts;
+    int64_t position = job->first + row - starts[sequence];
+    bool by_row = job->rope.carried && !job->frequencies;
 
-    while (low < high) {
-        int64_t middle = low + (high - low + 1) / 2;
-        if (rows->starts[middle] <= row)
-            low = middle;
-        else
-            high = middle - 1;
-    }
-    return low;
+    if (anew || by_row || row == starts[sequence])
+        start(job, angles, position,
+              by_row ? position + 1 : job->first + starts[sequence + 1] - starts[sequence]);
+    else
+        turn(job->half, angles);
 }
 
 static enum pl_status run_block(struct pl_context *context, void *argument, int64_t item)
@@ -162,17 +165,14 @@ static enum pl_status run_block(struct pl_context *context, void *argument, int6
     int64_t half = job->half, width = 2 * half * job->heads, first = item * BLOCK_ROWS;
     int64_t end =
         first + BLOCK_ROWS < starts[job->rows.count] ? first + BLOCK_ROWS : starts[job->rows.count];
-    int64_t sequence = sequence_of(&job->rows, first);
+    int64_t sequence = pl_rows_find(&job->rows, first);
     double *angles = job->angles + context->slot * 4 * half;
     pl_real *turns = job->turns + context->slot * 2 * half;
 
     for (int64_t row = first; row < end; row++) {
         while (row >= starts[sequence + 1])
             sequence++;
-        if (row == first || row == starts[sequence])
-            start(job, angles, job->first + row - starts[sequence]);
-        else
-            turn(half, angles);
+        go_to(job, angles, sequence, row, row == first);
         for (int64_t i = 0; i < 2 * half; i++)
             turns[i] = (pl_real)angles[i];
         if (job->backward)
@@ -205,15 +205,16 @@ static enum pl_status backward(struct pl_tape *tape, void *saved)
     return run(tape, job);
 }
 
-/* Of the longest sequence, with what came before. */
-static int64_t rows_at_hand(const struct pl_rows *rows, int64_t first)
+/* Those of all rows, unless they depend on the sequence. */
+static enum pl_status take_frequencies(struct pl_tape *tape, struct job *job)
 {
-    int64_t longest = 0;
-
-    for (int64_t i = 0; i < rows->count; i++)
-        if (rows->starts[i + 1] - rows->starts[i] > longest)
-            longest = rows->starts[i + 1] - rows->starts[i];
-    return first + longest;
+    if (job->rope.scaling == PL_ROPE_DYNAMIC)
+        return PL_OK;
+    double *frequencies = pl_tape_take(tape, job->half, sizeof *frequencies);
+    for (int64_t i = 0; frequencies && i < job->half; i++)
+        frequencies[i] = frequency_of(&job->rope, 0, i);
+    job->frequencies = frequencies;
+    return frequencies ? PL_OK : tape->context->status;
 }
 
 struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rope *rope,
@@ -222,22 +223,16 @@ struct pl_variable *pl_op_rope(struct pl_tape *tape, const struct pl_rope *rope,
     if (!x)
         return NULL;
     int64_t count = rows->starts[rows->count], width = pl_variable_width(x);
-    int64_t half = rope->head_dim / 2, at_hand = rows_at_hand(rows, first);
-    double *frequencies = pl_tape_take(tape, half, sizeof *frequencies);
-    struct job job = {.rows = *rows,
+    struct job job = {.rope = *rope,
+                      .rows = *rows,
                       .x = x,
-                      .half = half,
+                      .half = rope->head_dim / 2,
                       .heads = width / rope->head_dim,
                       .first = first,
-                      .frequencies = frequencies,
                       .amplitude = amplitude_of(rope)};
 
-    if (!frequencies)
-        return NULL;
-    for (int64_t i = 0; i < half; i++)
-        frequencies[i] = frequency_of(rope, at_hand, i);
     job.out = pl_tape_matrix(tape, x->gradient, count, width);
-    if (!job.out || run(tape, &job))
+    if (!job.out || take_frequencies(tape, &job) || run(tape, &job))
         return NULL;
     if (x->gradient && pl_tape_note(tape, backward, &job, sizeof job))
         return NULL;

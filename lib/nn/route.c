@@ -41,21 +41,15 @@ static void weigh(const pl_real *logits, const int32_t *chosen, int64_t top, pl_
         weights[j] /= sum;
 }
 
-struct routing {
-    struct pl_variable *logits;
-    struct pl_route route;
-};
-
 /* d logit_j = w_j (d w_j - sum_i w_i d w_i), of the chosen */
 static enum pl_status route_back(struct pl_tape *tape, void *saved)
 {
-    const struct routing *routing = saved;
-    const struct pl_route *route = &routing->route;
+    const struct pl_route *route = saved;
     (void)tape;
     for (int64_t t = 0; t < route->tokens; t++) {
         const pl_real *w = route->weights->value + t * route->top;
         const pl_real *dw = route->weights->gradient + t * route->top;
-        pl_real *d_logits = routing->logits->gradient + t * route->memories, sum = 0;
+        pl_real *d_logits = route->logits->gradient + t * route->memories, sum = 0;
         for (int64_t j = 0; j < route->top; j++)
             sum += w[j] * dw[j];
         for (int64_t j = 0; j < route->top; j++)
@@ -99,8 +93,10 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
     if (!logits)
         return tape->context->status;
     int64_t *starts;
-    *route = (struct pl_route){
-        .tokens = pl_variable_rows(logits), .memories = pl_variable_width(logits), .top = top};
+    *route = (struct pl_route){.logits = logits,
+                               .tokens = pl_variable_rows(logits),
+                               .memories = pl_variable_width(logits),
+                               .top = top};
     if (make_room(tape, route, rows->count, logits->gradient, &starts))
         return tape->context->status;
     for (int64_t t = 0; t < route->tokens; t++) {
@@ -112,19 +108,10 @@ enum pl_status pl_op_route(struct pl_tape *tape, struct pl_variable *logits,
         weigh(row, chosen, top, route->weights->value + t * top);
     }
     sort(route, rows, starts);
-    struct routing routing = {logits, *route};
-    return route->weights->gradient ? pl_tape_note(tape, route_back, &routing, sizeof routing)
-                                    : PL_OK;
+    return route->weights->gradient ? pl_tape_note(tape, route_back, route, sizeof *route) : PL_OK;
 }
 
 /* ---- out to the memories, and back */
-
-PL_CLONES static void add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
-                                 pl_real *restrict to)
-{
-    for (int64_t c = 0; c < count; c++)
-        to[c] += scale * from[c];
-}
 
 struct gather {
     struct pl_route route;
@@ -155,8 +142,8 @@ static enum pl_status return_block(struct pl_context *context, void *job, int64_
     (void)context;
     for (int64_t t = span.begin; t < span.end; t++)
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
-            add_scaled(width, 1, gather->out->gradient + route->place[i] * width,
-                       gather->x->gradient + t * width);
+            pl_real_add_scaled(width, 1, gather->out->gradient + route->place[i] * width,
+                               gather->x->gradient + t * width);
     return PL_OK;
 }
 
@@ -204,8 +191,8 @@ static enum pl_status combine_block(struct pl_context *context, void *job, int64
         else
             memset(out, 0, size);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++)
-            add_scaled(width, route->weights->value[i], combine->o->value + route->place[i] * width,
-                       out);
+            pl_real_add_scaled(width, route->weights->value[i],
+                               combine->o->value + route->place[i] * width, out);
     }
     return PL_OK;
 }
@@ -225,11 +212,12 @@ static enum pl_status spread_block(struct pl_context *context, void *job, int64_
     for (int64_t t = span.begin; t < span.end; t++) {
         const pl_real *d_out = combine->out->gradient + t * width;
         if (combine->base && combine->base->gradient)
-            add_scaled(width, 1, d_out, combine->base->gradient + t * width);
+            pl_real_add_scaled(width, 1, d_out, combine->base->gradient + t * width);
         for (int64_t i = t * route->top; i < (t + 1) * route->top; i++) {
             int64_t row = route->place[i] * width;
             if (combine->o->gradient)
-                add_scaled(width, route->weights->value[i], d_out, combine->o->gradient + row);
+                pl_real_add_scaled(width, route->weights->value[i], d_out,
+                                   combine->o->gradient + row);
             if (route->weights->gradient)
                 route->weights->gradient[i] += dot(width, d_out, combine->o->value + row);
         }

@@ -11,6 +11,7 @@
 #include "nn/rows.h"
 
 struct pl_route {
+    struct pl_variable *logits; /* [tokens, memories] */
     int64_t tokens, memories, top;
     int32_t *chosen;     /* [tokens, top]: memories, largest logit first, ties to the lower */
     int64_t *place;      /* [tokens, top]: the token's row among all that are routed */
@@ -34,9 +35,11 @@ struct pl_variable *pl_op_combine(struct pl_tape *tape, const struct pl_route *r
 
 /* The loss that keeps memories in use: memories * sum over memories of f p, with f the share of
  * tokens that chose it (counted once for each of their choices, constant for the gradient) and p
- * the mean of its softmax; `top` where routing is uniform.  Over the logits [N, memories] of all
- * layers as if they were one, or (by_layer) the mean of the layers' own; times scale. */
-struct pl_variable *pl_op_balance(struct pl_tape *tape, struct pl_variable *const *logits,
-                                  int64_t layers, int64_t top, bool by_layer, double scale);
+ * the mean of its softmax; `top` where routing is uniform.  Over the routes of all layers, at least
+ * one, which have the same tokens, memories and top, as if they were one, or (by_layer) the mean of
+ * the layers' own; times scale.  routes [layers] must stay until the tape is reset.  Costs
+ * O(layers tokens memories), over all threads. */
+struct pl_variable *pl_op_balance(struct pl_tape *tape, const struct pl_route *routes,
+                                  int64_t layers, bool by_layer, double scale);
 
 #endif

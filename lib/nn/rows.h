@@ -14,6 +14,9 @@ struct pl_rows {
     const int64_t *starts; /* [count + 1] */
 };
 
+/* The sequence that the row is in, which must be one of theirs; O(log count). */
+int64_t pl_rows_find(const struct pl_rows *rows, int64_t row);
+
 /* count sequences of length rows each, in the tape's memory; PL_OK or the tape's failure. */
 enum pl_status pl_rows_even(struct pl_tape *tape, int64_t count, int64_t length,
                             struct pl_rows *rows) PL_MUST_CHECK;

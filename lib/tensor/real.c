@@ -1,8 +1,17 @@
-/* Matrix products over all threads.
+/* Sums of arrays, and matrix products over all threads.
  * SPDX-License-Identifier: MIT */
 #include "tensor/real.h"
 
+#include "base/order.h"
 #include "base/parallel.h"
+#include "base/simd.h"
+
+PL_CLONES void pl_real_add_scaled(int64_t count, pl_real scale, const pl_real *restrict from,
+                                  pl_real *restrict to)
+{
+    for (int64_t i = 0; i < count; i++)
+        to[i] += scale * from[i];
+}
 
 /* A block is large enough that the product library packs its operands at little cost, and small
  * enough that a few cores get equal shares of the usual sizes. */
@@ -23,16 +32,12 @@ struct product {
     int64_t lda, ldb, ldc;
 };
 
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static enum pl_status multiply_block(struct pl_context *context, void *job, int64_t item)
 {
     const struct product *p = job;
     int64_t row = item / p->across * BLOCK_ROWS, column = item % p->across * p->columns;
-    int64_t rows = smaller(BLOCK_ROWS, p->m - row), columns = smaller(p->columns, p->n - column);
+    int64_t rows = pl_smaller(BLOCK_ROWS, p->m - row),
+            columns = pl_smaller(p->columns, p->n - column);
     (void)context;
     pl_gemm(p->transpose_a, p->transpose_b, rows, columns, p->k, p->alpha,
             p->a + (p->transpose_a ? row : row * p->lda), p->lda,

@@ -111,6 +111,9 @@ static inline pl_real pl_real_softplus(pl_real x)
 void pl_real_transpose(int64_t rows, int64_t columns, const pl_real *in, int64_t in_stride,
                        pl_real *out, int64_t out_stride);
 
+/* to += scale from, two arrays apart from each other. */
+void pl_real_add_scaled(int64_t count, pl_real scale, const pl_real *from, pl_real *to);
+
 /* Products over all threads: C[m,n] = alpha op(A) op(B) + beta C, cut into blocks of C whose size
  * depends on m and n alone, each one single-threaded product.  Same bits for any number of
  * threads.  pl_blas_open first. */

@@ -120,6 +120,24 @@ static void own_slots(void)
     CHECK(slots.wrong == 0);
 }
 
+static enum pl_status check_slot(struct pl_context *context, void *data, int64_t item)
+{
+    const int *limit = data;
+    if (context->slot < *limit)
+        return PL_OK;
+    return pl_fail(context, PL_NUMERIC, "slot %d in block %d", context->slot, (int)item);
+}
+
+static void limited(void)
+{
+    struct pl_context context = {.threads = 3};
+    for (int limit = 1; limit < 6; limit++) {
+        int slots = limit < 3 ? limit : 3;
+        CHECK(pl_parallel_limit(&context, limit, ITEMS, check_slot, &slots) == PL_OK);
+        CHECK(context.threads == 3);
+    }
+}
+
 /* The threads of a program may all call: one is served by the others, the rest work alone. */
 static void *call_often(void *unused)
 {
@@ -202,6 +220,7 @@ int main(void)
     RUN(first_failure);
     RUN(nested);
     RUN(own_slots);
+    RUN(limited);
     RUN(callers_side_by_side);
     RUN(after_a_fork);
     RUN(thread_counts);

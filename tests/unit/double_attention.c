@@ -130,6 +130,25 @@ static void run(int window, int first, int rows, struct pl_attention_cache *cach
     pl_tape_release(&tape);
 }
 
+/* Keys in a cache have no gradient to add to. */
+static void a_cache_is_not_for_training(void)
+{
+    struct pl_tape tape = {.context = &context, .recording = true};
+    struct pl_attention attention = {HEADS, KV_HEADS, DIM, 0};
+    struct pl_rows one = {1, (const int64_t[]){0, 2}};
+    struct pl_variable vq = rows_of(q, WIDTH, 0, 2), vk = rows_of(k, KV_WIDTH, 0, 2);
+    struct pl_variable vv = rows_of(v, KV_WIDTH, 0, 2);
+    static double keys[2 * KV_WIDTH], values[2 * KV_WIDTH], gradient[2 * WIDTH];
+    struct pl_attention_cache cache = {keys, values, 2, 0};
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) != NULL);
+    vq.gradient = gradient;
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) == NULL);
+    CHECK_TEXT(context.message, "attention that continues a sequence has no gradient");
+    tape.recording = false;
+    CHECK(pl_op_attention(&tape, &attention, &one, &vq, &vk, &vv, &cache) != NULL);
+    pl_tape_release(&tape);
+}
+
 static double worst(const double *a, const double *b, int count)
 {
     double largest = 0, difference = 0;
@@ -249,11 +268,11 @@ static void rope_stretches(void)
 {
     enum { WIDE = 128, ROWS = 4, FIRST = 3000 };
     static const struct pl_rope ropes[] = {
-        {WIDE, 10000, PL_ROPE_LINEAR, 4, 0, 0, 0, 0},
-        {WIDE, 10000, PL_ROPE_DYNAMIC, 4, 1000, 0, 0, 0},
-        {WIDE, 500000, PL_ROPE_LLAMA3, 8, 8192, 1, 4, 0},
-        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 0},
-        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 1.5},
+        {WIDE, 10000, PL_ROPE_LINEAR, 4, 0, 0, 0, 0, false},
+        {WIDE, 10000, PL_ROPE_DYNAMIC, 4, 1000, 0, 0, 0, false},
+        {WIDE, 500000, PL_ROPE_LLAMA3, 8, 8192, 1, 4, 0, false},
+        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 0, false},
+        {WIDE, 10000, PL_ROPE_YARN, 16, 4096, 1, 32, 1.5, false},
     };
     struct pl_rows one = {1, (const int64_t[]){0, ROWS}};
     static double x[ROWS * WIDE];
@@ -284,6 +303,43 @@ static void rope_stretches(void)
     }
 }
 
+/* rows of x [count, WIDE], turned as sequences with these starts, from that position on. */
+static void stretch(bool carried, const double *x, struct pl_rows rows, int64_t first, double *out)
+{
+    enum { WIDE = 16 };
+    const struct pl_rope rope = {WIDE, 10000, PL_ROPE_DYNAMIC, 4, 10, 0, 0, 0, carried};
+    struct pl_tape tape = {.context = &context};
+    struct pl_variable in = rows_of((double *)x, WIDE, 0, (int)rows.starts[rows.count]);
+    const struct pl_variable *turned = pl_op_rope(&tape, &rope, &rows, &in, first);
+    CHECK(turned != NULL);
+    if (turned)
+        memcpy(out, turned->value, (size_t)turned->count * sizeof *out);
+    pl_tape_release(&tape);
+}
+
+/* A growing base knows nothing of the other sequences, nor, with a state, of the ends of pieces. */
+static void rope_grows_by_the_sequence(void)
+{
+    enum { WIDE = 16, ROWS = 90 };
+    static double x[ROWS * WIDE], all[ROWS * WIDE], part[ROWS * WIDE];
+    static const int64_t starts[] = {0, 5, 5, 20, ROWS};
+    for (int i = 0; i < ROWS * WIDE; i++)
+        x[i] = cos(i);
+    stretch(false, x, (struct pl_rows){4, starts}, 0, all);
+    for (int i = 0; i < 4; i++) {
+        const int64_t at = starts[i] * WIDE, count = starts[i + 1] - starts[i];
+        stretch(false, x + at, (struct pl_rows){1, (const int64_t[]){0, count}}, 0, part);
+        for (int64_t e = 0; e < count * WIDE; e++)
+            CHECK_NEAR(part[e], all[at + e], 1e-12);
+    }
+    stretch(true, x, (struct pl_rows){1, (const int64_t[]){0, ROWS}}, 0, all);
+    for (int64_t row = 0, count; row < ROWS; row += count) {
+        count = row + 7 < ROWS ? 7 : ROWS - row;
+        stretch(true, x + row * WIDE, (struct pl_rows){1, (const int64_t[]){0, count}}, row, part);
+        CHECK(memcmp(part, all + row * WIDE, (size_t)(count * WIDE) * sizeof *part) == 0);
+    }
+}
+
 int main(void)
 {
     RUN(gradients_of_one_tile);
@@ -293,8 +349,10 @@ int main(void)
     RUN(gradients_of_rope);
     RUN(tiles_are_the_definition);
     RUN(parts_behind_a_cache);
+    RUN(a_cache_is_not_for_training);
     RUN(later_rows_change_nothing);
     RUN(rope_turns_by_the_position);
     RUN(rope_stretches);
+    RUN(rope_grows_by_the_sequence);
     FINISH();
 }

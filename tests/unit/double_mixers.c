@@ -70,7 +70,7 @@ static const double *run_part(struct subject *subject, struct pl_state *state, i
 {
     struct pl_pass pass = {.tape = &subject->tape, .lm = &subject->lm, .state = state};
     struct pl_variable *x = pl_tape_matrix(&subject->tape, false, BATCH * count, DIM);
-    pass.routers = pl_tape_new(&subject->tape, 1, sizeof *pass.routers);
+    pass.routes = pl_tape_new(&subject->tape, 1, sizeof *pass.routes);
     CHECK(pl_rows_even(&subject->tape, BATCH, count, &pass.rows) == PL_OK);
     for (int64_t b = 0; b < BATCH; b++)
         memcpy(x->value + b * count * DIM, input() + (b * LENGTH + from) * DIM,

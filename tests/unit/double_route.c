@@ -71,8 +71,11 @@ static void gradients(void)
 static struct pl_variable *build_balance(struct gradient *gradient, const void *user)
 {
     const bool *by_layer = user;
-    struct pl_variable *logits[] = {LEAF("logits"), LEAF("more")};
-    return pl_op_balance(&gradient->tape, logits, 2, TOP, *by_layer, 0.3);
+    struct pl_route *routes = pl_tape_new(&gradient->tape, 2, sizeof *routes);
+    if (!routes || pl_op_route(&gradient->tape, LEAF("logits"), &rows, TOP, &routes[0]) ||
+        pl_op_route(&gradient->tape, LEAF("more"), &rows, TOP, &routes[1]))
+        return NULL;
+    return pl_op_balance(&gradient->tape, routes, 2, *by_layer, 0.3);
 }
 
 static void balance_gradients(void)
@@ -152,15 +155,67 @@ static void balance_at_uniform(void)
     double values[TOKENS * MEMORIES] = {0};
     struct gradient gradient = {0};
     struct pl_variable logits = {2, {TOKENS, MEMORIES}, TOKENS * MEMORIES, values, NULL, NULL};
-    struct pl_variable *layers[] = {&logits, &logits, &logits};
+    struct pl_route routes[3];
     open_tape(&gradient);
     for (int64_t top = 1; top <= MEMORIES; top++)
         for (int by_layer = 0; by_layer < 2; by_layer++) {
-            struct pl_variable *loss =
-                pl_op_balance(&gradient.tape, layers, 3, top, by_layer, 0.01);
+            for (int l = 0; l < 3; l++)
+                CHECK(pl_op_route(&gradient.tape, &logits, &rows, top, &routes[l]) == PL_OK);
+            struct pl_variable *loss = pl_op_balance(&gradient.tape, routes, 3, by_layer, 0.01);
             CHECK(loss && fabs(loss->value[0] - 0.01 * (double)top) < 1e-15);
         }
     gradient_release(&gradient);
+}
+
+/* What is counted is what was chosen, whatever the logits: here the least likely memory. */
+static void balance_counts_choices(void)
+{
+    double values[TOKENS * MEMORIES];
+    struct gradient gradient = {0};
+    struct pl_variable logits = {2, {TOKENS, MEMORIES}, TOKENS * MEMORIES, values, NULL, NULL};
+    struct pl_route route;
+    open_tape(&gradient);
+    for (int i = 0; i < TOKENS * MEMORIES; i++)
+        values[i] = i % MEMORIES == 0 ? log(4) : 0;
+    CHECK(pl_op_route(&gradient.tape, &logits, &rows, 1, &route) == PL_OK);
+    struct pl_variable *loss = pl_op_balance(&gradient.tape, &route, 1, false, 1);
+    CHECK_NEAR(loss->value[0], MEMORIES * 4.0 / 7, 1e-14);
+    for (int t = 0; t < TOKENS; t++)
+        route.chosen[t] = 3;
+    loss = pl_op_balance(&gradient.tape, &route, 1, false, 1);
+    CHECK_NEAR(loss->value[0], MEMORIES * 1.0 / 7, 1e-14);
+    gradient_release(&gradient);
+}
+
+/* The loss of many blocks and its gradient, from so many threads. */
+static void run_balance(int threads, struct pl_variable *logits, double *loss)
+{
+    struct gradient gradient = {.context.threads = threads};
+    struct pl_rows one = {1, (const int64_t[]){0, logits->dims[0]}};
+    struct pl_route route;
+    open_tape(&gradient);
+    gradient.tape.recording = true;
+    memset(logits->gradient, 0, (size_t)logits->count * sizeof *logits->gradient);
+    CHECK(pl_op_route(&gradient.tape, logits, &one, TOP, &route) == PL_OK);
+    struct pl_variable *out = pl_op_balance(&gradient.tape, &route, 1, false, 1);
+    CHECK(out && pl_tape_backward(&gradient.tape, out, 1) == PL_OK);
+    *loss = out->value[0];
+    gradient_release(&gradient);
+}
+
+static void balance_is_the_same_for_any_threads(void)
+{
+    enum { MANY = 2000, WIDE = 100, COUNT = MANY * WIDE };
+    static double values[COUNT], gradients[COUNT], expected[COUNT];
+    struct pl_variable logits = {2, {MANY, WIDE}, COUNT, values, gradients, NULL};
+    double alone, together;
+    for (int i = 0; i < COUNT; i++)
+        values[i] = sin(i) * 3;
+    run_balance(1, &logits, &alone);
+    memcpy(expected, gradients, sizeof expected);
+    run_balance(3, &logits, &together);
+    CHECK(alone == together);
+    CHECK(memcmp(expected, gradients, sizeof expected) == 0);
 }
 
 int main(void)
@@ -170,5 +225,7 @@ int main(void)
     RUN(choice);
     RUN(extremes);
     RUN(balance_at_uniform);
+    RUN(balance_counts_choices);
+    RUN(balance_is_the_same_for_any_threads);
     FINISH();
 }

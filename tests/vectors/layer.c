@@ -126,8 +126,8 @@ static void run_layer(struct job *job)
     struct vectors *vectors = job->vectors;
     struct pl_pass pass = {.tape = &job->tape, .lm = &job->lm};
     layer_clear(job->x);
-    pass.routers = pl_tape_new(&job->tape, 1, sizeof(struct pl_variable *));
-    if (!pass.routers ||
+    pass.routes = pl_tape_new(&job->tape, 1, sizeof *pass.routes);
+    if (!pass.routes ||
         !vectors_ok(vectors, pl_rows_even(&job->tape, job->batch, job->length, &pass.rows)))
         return;
     struct pl_variable *y = job->lm.type->mixer->forward(&pass, job->layer, 0, job->x);

@@ -57,8 +57,9 @@ static void check_balance(struct vectors *vectors, int64_t top, bool by_layer, c
                           const char *gradient)
 {
     struct pl_variable *all = layer_variable(vectors, "logits"), layers[MOST_LAYERS];
-    struct pl_variable *pointers[MOST_LAYERS];
     struct pl_tape tape = {.context = &vectors->context, .recording = true};
+    struct pl_route routes[MOST_LAYERS];
+    struct pl_rows rows = {1, (const int64_t[]){0, all ? all->dims[1] : 0}};
     int64_t count = all ? all->dims[0] : 0, size = count > 0 ? all->count / count : 0;
     if (count < 1 || count > MOST_LAYERS)
         return;
@@ -68,15 +69,16 @@ static void check_balance(struct vectors *vectors, int64_t top, bool by_layer, c
                                          .count = size,
                                          .value = all->value + l * size,
                                          .gradient = all->gradient + l * size};
-        pointers[l] = &layers[l];
+        if (!vectors_ok(vectors, pl_op_route(&tape, &layers[l], &rows, top, &routes[l])))
+            return;
     }
-    struct pl_variable *loss = pl_op_balance(&tape, pointers, count, top, by_layer, 1);
+    struct pl_variable *loss = pl_op_balance(&tape, routes, count, by_layer, 1);
     if (loss && vectors_ok(vectors, pl_tape_backward(&tape, loss, 1))) {
         vectors_compare_real(vectors, loss->value, 1, VECTORS_OUTPUT, "%s", value);
         vectors_compare_real(vectors, all->gradient, all->count, VECTORS_GRADIENT, "%s", gradient);
     }
     for (int64_t l = 0; l < count && by_layer; l++) {
-        loss = pl_op_balance(&tape, pointers + l, 1, top, false, 1);
+        loss = pl_op_balance(&tape, routes + l, 1, false, 1);
         all->value[l] = loss ? loss->value[0] : 0;
     }
     if (by_layer)
