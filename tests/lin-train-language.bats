@@ -254,7 +254,11 @@ loss() {
     ! cmp -s <(cut -d, -f 6 0.csv) <(cut -d, -f 6 1000.csv) || return 1 # the gradients' norms
 }
 
-@test "tokens of which nothing can be learned" {
+@test "tokens of which nothing can be learned, and tokens that are made already" {
+    tok-train -q --vocab 260 text -o tk.json
+    tok-encode tk.json text -o made.plumb
+    fails 2 'lin-train: --tokenizer tk.json: made.plumb holds tokens, not a text' \
+        lin-train $SMALL --tokenizer tk.json made.plumb
     start none.plumb
     record 'meta: stream' 'kind: task\n'
     record 'meta: tokens' 'vocabulary: 8\n'

@@ -92,6 +92,8 @@ static enum pl_status check(struct pl_context *context, const void *configuratio
                        (long long)options->topk, (long long)options->memories);
     if (pl_fading_check(context, true, "", options->half_life))
         return context->status;
+    if (options->memories == 1 && options->aux > 0)
+        pl_warn(context, "one memory: the loss that balances memories is constant; aux=0 drops it");
     return pl_mixing_check_head_dim(context, &options->lm, options->head_dim, options->expand_v);
 }
 

@@ -74,6 +74,9 @@ static enum pl_status open_data(struct pl_language_work *work)
     if (open_tokenizer(work) ||
         pl_corpus_open(context, &work->corpus, data_operand(work), work->tokenizer))
         return context->status;
+    if (work->options->tokenizer && !work->corpus.text)
+        return pl_fail(context, PL_USAGE, "--tokenizer %s: %s holds tokens, not a text",
+                       work->options->tokenizer, work->corpus.name);
     work->batches = (struct pl_batches){.corpus = &work->corpus,
                                         .length = work->options->length,
                                         .batch = options->batch,
