@@ -8,7 +8,7 @@ net() {
     local name=$1 seed=$2
     shift 2
     lin-train -q -m transformer --steps 2 --seq 16 --batch 2 --set dim=16 --set layers=1 \
-        --set heads=2 --set mlp=24 "$@" --seed "$seed" "$TOP/README.md" -o "$name.plumb"
+        --set heads=2 --set mlp=24 "$@" --seed "$seed" "$TOP/data/shakespeare.txt" -o "$name.plumb"
 }
 
 setup_file() {

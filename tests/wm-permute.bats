@@ -8,7 +8,7 @@ net() {
     local name=$1 seed=$2
     shift 2
     lin-train -q -m transformer --steps 2 --seq 16 --batch 2 --set dim=32 --set layers=2 \
-        --set heads=4 --set kv-heads=2 --set mlp=24 "${@/#/--set=}" --seed "$seed" "$TOP/README.md" \
+        --set heads=4 --set kv-heads=2 --set mlp=24 "${@/#/--set=}" --seed "$seed" "$TOP/data/shakespeare.txt" \
         -o "$name.plumb"
 }
 
@@ -23,7 +23,7 @@ setup() {
 
 # loss MODEL: nats per token
 loss() {
-    lin-eval --json "$1" "$TOP/README.md" | sed 's/.*"nats_per_token": \([0-9.e-]*\).*/\1/'
+    lin-eval --json "$1" "$TOP/data/shakespeare.txt" | sed 's/.*"nats_per_token": \([0-9.e-]*\).*/\1/'
 }
 
 # near A B TOLERANCE: relative
@@ -68,7 +68,7 @@ value() {
 @test "heads of a state: gates, decays and the norm of values follow" {
     for s in 1 2; do
         lin-train -q -m deltanet --steps 2 --seq 16 --batch 2 --set dim=32 --set layers=1 --set heads=4 \
-            --set mlp=24 --set gate=yes --set out-gate=yes --seed $s "$TOP/README.md" -o d$s.plumb
+            --set mlp=24 --set gate=yes --set out-gate=yes --seed $s "$TOP/data/shakespeare.txt" -o d$s.plumb
     done
     wm-permute --print-spec d1.plumb d2.plumb >spec.yaml
     says '  head: layer_0_head,  value: layer_0_value' sh -c 'grep -E "^  (head|value):" spec.yaml | paste -sd,'
@@ -90,8 +90,8 @@ value() {
     wm-permute -q --interpolate 1 a.plumb b.plumb | ts-diff - b2.plumb
     wm-permute -q --mean --shares 1,0,0 a.plumb b.plumb c.plumb | ts-diff - a.plumb
     wm-permute -q --mean --report one.json a.plumb b.plumb c.plumb | ts-check -q
-    wm-permute -q --mean --restarts 4 --report four.json a.plumb b.plumb c.plumb | ts-check -q
-    awk -v a="$(value pair_distances one.json)" -v b="$(value pair_distances four.json)" 'BEGIN { exit !(b < a) }'
+    wm-permute -q --mean --restarts 16 --report many.json a.plumb b.plumb c.plumb | ts-check -q
+    awk -v a="$(value pair_distances one.json)" -v b="$(value pair_distances many.json)" 'BEGIN { exit !(b < a) }'
     wm-permute -q a.plumb b.plumb c.plumb >both.plumb
     says 2 sh -c 'ts-info --json both.plumb | wc -l'
     ts-info --history both.plumb | grep -q 'wm-permute .*a.plumb'
