@@ -277,30 +277,33 @@ numbers() {
         lin-generate --prompt-file - <gla.plumb
 }
 
-@test "interrupted with a state: it stands where the text stops" {
-    model gla
-    lin-generate -n 1000000000 --prompt a --state state gla.plumb >first &
-    for _ in {1..600}; do [ -s first ] && break || sleep 0.1; done
-    kill -TERM $!
-    status=0
-    wait $! || status=$?
-    [ $status = 143 ]
-    lin-generate -n 10 --state state gla.plumb >second
-    size=$(cat first second | wc -c)
-    lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
-}
-
-@test "SIGINT to the process and to its group, in one instant, is one" {
+# starts: lin-generate with a state, in the background as $!, up to its first letters
+starts() {
     model gla
     env --default-signal=INT lin-generate -n 1000000000 --prompt a --state state gla.plumb >first &
     for _ in {1..600}; do [ -s first ] && break || sleep 0.1; done
-    for _ in {1..5}; do kill -INT $! 2>/dev/null || true; done
-    status=0
+}
+
+# stands STATUS: it has ended so, and its state stands where the text stops
+stands() {
+    local status=0
     wait $! || status=$?
-    [ $status = 130 ]
+    [ $status = "$1" ]
     lin-generate -n 10 --state state gla.plumb >second
-    size=$(cat first second | wc -c)
+    local size=$(cat first second | wc -c)
     lin-generate -n "$size" --prompt a gla.plumb | cmp - <(cat first second)
+}
+
+@test "interrupted with a state: it stands where the text stops" {
+    starts
+    kill -TERM $!
+    stands 143
+}
+
+@test "SIGINT to the process and to its group, in one instant, is one" {
+    starts
+    for _ in {1..5}; do kill -INT $! 2>/dev/null || true; done
+    stands 130
 }
 
 @test "what a new model is warned of, a trained one is not" {

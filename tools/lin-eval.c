@@ -50,7 +50,7 @@ static enum pl_status check_files(struct pl_run *run, const struct command *comm
     for (int i = 0; curve && i < run->operand_count; i++)
         if (pl_file_same(curve, run->operands[i]))
             return pl_fail(context, PL_USAGE, "--per-position %s: the file is read too", curve);
-    if (curve && output && (strcmp(curve, output) == 0 || pl_file_same(curve, output)))
+    if (curve && output && pl_file_same(curve, output))
         return pl_fail(context, PL_USAGE, "--per-position %s: the report is written there too",
                        curve);
     return PL_OK;

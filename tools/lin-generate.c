@@ -204,16 +204,6 @@ static enum pl_status load_state(struct pl_context *context, const char *path, s
                             &work->decoder.state, &work->pending);
 }
 
-/* That it cannot be written is better known now than when the text is made. */
-static enum pl_status try_state(struct pl_context *context, const char *path)
-{
-    struct pl_writer *writer = path ? pl_writer_open(context, path) : NULL;
-    if (path && !writer)
-        return context->status;
-    pl_writer_abort(context, writer, NULL);
-    return PL_OK;
-}
-
 static enum pl_status write_history(struct pl_run *run, const struct command *command,
                                     const struct work *work, struct pl_writer *writer)
 {
@@ -274,7 +264,7 @@ static enum pl_status check(struct pl_run *run, const struct command *command)
         wrong = "--state -: a state is read and written, name a file";
     else if (state && !pl_output_replaces(state))
         wrong = "--state: must be a file, which the next state replaces";
-    else if (state && output && (strcmp(state, output) == 0 || pl_file_same(state, output)))
+    else if (state && output && pl_file_same(state, output))
         wrong = "--state and --output: one file cannot be both";
     return wrong ? pl_fail(&run->context, PL_USAGE, "%s", wrong) : PL_OK;
 }
@@ -290,7 +280,8 @@ static enum pl_status open_all(struct pl_run *run, const struct command *command
         pl_sampler_init(context, &work->sampler, &sampling, work->text.tokens, work->text.known))
         return context->status;
     pl_lm_decoder_init(&work->decoder, &work->lm);
-    if (load_state(context, command->state, work) || try_state(context, command->state) ||
+    /* that the state cannot be written is better known now than when the text is made */
+    if (load_state(context, command->state, work) || pl_writer_try(context, command->state) ||
         pl_output_open(context, &work->out.output, run->common.output))
         return context->status;
     work->out.open = true;

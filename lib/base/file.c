@@ -251,6 +251,8 @@ enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t
 bool pl_file_same(const char *path, const char *other)
 {
     struct stat one, two;
+    if (strcmp(path, other) == 0)
+        return true;
     return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev &&
            one.st_ino == two.st_ino;
 }

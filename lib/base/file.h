@@ -51,7 +51,7 @@ enum pl_status pl_file_unreadable(struct pl_context *context, const struct pl_fi
 enum pl_status pl_file_load(struct pl_context *context, const char *path, size_t limit,
                             char **bytes, size_t *size) PL_MUST_CHECK;
 
-/* Whether both names are there and of one file. */
+/* Whether the names are equal, there or not, or both of one file. */
 bool pl_file_same(const char *path, const char *other);
 
 /* An unlinked temporary file in $PLUMBLINE_TMPDIR, $TMPDIR or /tmp, read-write. */

@@ -571,6 +571,15 @@ static void flush_quietly(struct pl_context *context, struct pl_writer *writer)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
+enum pl_status pl_writer_try(struct pl_context *context, const char *path)
+{
+    struct pl_writer *writer = path ? pl_writer_open(context, path) : NULL;
+    if (path && !writer)
+        return context->status;
+    pl_writer_abort(context, writer, NULL);
+    return PL_OK;
+}
+
 void pl_writer_abort(struct pl_context *context, struct pl_writer *writer, const char *tool)
 {
     if (!writer)

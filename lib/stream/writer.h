@@ -13,6 +13,9 @@ struct pl_writer; /* opaque */
 /* Writes to a path through pl_output ("-" or NULL: standard output, in large blocks, the pipe
  * widened to 1 MiB).  NULL on failure. */
 struct pl_writer *pl_writer_open(struct pl_context *context, const char *path) PL_MUST_CHECK;
+/* Whether that would do, for who has long work before it; nothing is left behind.  NULL: no file is
+ * asked for. */
+enum pl_status pl_writer_try(struct pl_context *context, const char *path) PL_MUST_CHECK;
 /* The descriptor stays the caller's. */
 struct pl_writer *pl_writer_open_fd(struct pl_context *context, int fd,
                                     const char *name) PL_MUST_CHECK;

@@ -111,12 +111,6 @@ static bool is_read(const struct pl_job *job, const char *path)
     return false;
 }
 
-/* Whether two files that need not be there are one. */
-static bool same_name(const char *path, const char *other)
-{
-    return strcmp(path, other) == 0 || pl_file_same(path, other);
-}
-
 /* What is written is not what is read, and the log is by itself. */
 static enum pl_status check_written(const struct pl_job *job)
 {
@@ -130,7 +124,7 @@ static enum pl_status check_written(const struct pl_job *job)
         return PL_OK;
     if (is_read(job, log) || (resume && pl_file_same(log, resume)))
         return pl_fail(context, PL_USAGE, "--log %s: the file is read too", log);
-    if ((checkpoint && same_name(log, checkpoint)) || (output && same_name(log, output)))
+    if ((checkpoint && pl_file_same(log, checkpoint)) || (output && pl_file_same(log, output)))
         return pl_fail(context, PL_USAGE, "--log %s: the file is written by another option too",
                        log);
     return PL_OK;
@@ -337,18 +331,6 @@ static enum pl_status check_data(const struct pl_job *job)
     return PL_OK;
 }
 
-/* That a checkpoint cannot be written is better known now than when the first is due. */
-static enum pl_status try_checkpoint(const struct pl_job *job)
-{
-    struct pl_context *context = &job->run->context;
-    const char *path = job->options->checkpoint;
-    struct pl_writer *writer = path ? pl_writer_open(context, path) : NULL;
-    if (path && !writer)
-        return context->status;
-    pl_writer_abort(context, writer, NULL);
-    return PL_OK;
-}
-
 static enum pl_status start(struct pl_job *job)
 {
     struct pl_context *context = &job->run->context;
@@ -358,7 +340,8 @@ static enum pl_status start(struct pl_job *job)
     loop->watch = watch;
     loop->save = save;
     loop->user = job;
-    if (try_checkpoint(job) || pl_loop_start(loop))
+    /* that it cannot be written is better known now than when the first is due */
+    if (pl_writer_try(context, job->options->checkpoint) || pl_loop_start(loop))
         return context->status;
     return job->resumed && (check_data(job) || pl_loop_read(loop, job->resumed)) ? context->status
                                                                                  : PL_OK;
